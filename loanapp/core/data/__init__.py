@@ -1,0 +1,1 @@
+"""What a client file is: the contract, the reader, the samples."""

@@ -1,0 +1,1 @@
+"""How an amount is learned: features, network, estimator, metrics, training, bundle."""

@@ -1,0 +1,1 @@
+"""The Streamlit face: navigation, backend, state, components, catalogues."""

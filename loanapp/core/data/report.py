@@ -1,0 +1,83 @@
+"""What the reader says of a file: repairs, problems, and what it left aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from loanapp.core.errors import Message
+
+PROBLEMS_KEPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that makes a file unusable.
+
+    Parameters
+    ----------
+    row
+        Line number in the file as a text editor or a spreadsheet counts it (the header is
+        usually line 1); for JSON, the position of the client, from 1. None: the whole file.
+    column
+        The contract's column, or the file's own name for it. None: the whole row.
+    value
+        The cell as it stands in the file, shortened to 80 characters.
+    problem
+        What is wrong and what to do.
+    """
+
+    row: int | None
+    column: str | None
+    value: str | None
+    problem: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """One kind of repair, counted in one column.
+
+    Parameters
+    ----------
+    column
+        The contract's column, or None for the whole file.
+    repair
+        What was done.
+    count
+        How many cells (or lines) it touched.
+    before, after
+        One example.
+    """
+
+    column: str | None
+    repair: Message
+    count: int
+    before: str | None = None
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything the reader has to say about one file.
+
+    Parameters
+    ----------
+    rows
+        Data rows in the file, the refused ones among them.
+    problems
+        The first 100 problems in the order of the file.
+    problem_count
+        How many problems there are in all.
+    invalid_rows
+        How many rows have a problem.
+    repairs
+        What was repaired, by column and kind.
+    ignored_columns
+        Columns of the file that the contract does not name.
+    """
+
+    rows: int = 0
+    problems: tuple[Problem, ...] = ()
+    problem_count: int = 0
+    invalid_rows: int = 0
+    repairs: tuple[Repair, ...] = field(default=())
+    ignored_columns: tuple[str, ...] = ()

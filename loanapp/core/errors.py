@@ -16,11 +16,13 @@ LoanappError
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
     from loanapp.core.data.report import Report
 
 
@@ -34,13 +36,65 @@ class Message:
         The sentence, with ``{name}`` gaps. It is the key of the translation.
     values
         What fills the gaps. A value may be a `Message` itself.
+
+    Notes
+    -----
+    In pydantic it is a text: dumped with ``context={"translate": function}`` it is that
+    function's text, without one a ``{template, values}`` pair that can be translated later.
+    A text is read as a message without gaps.
     """
 
     template: str
     values: Mapping[str, object] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return self.template.format_map(self.values)
+        return self.template.format_map(self.values) if self.values else self.template
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        """Make the message a field of pydantic's."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(
+            cls._read,
+            json_schema_input_schema=core_schema.str_schema(),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                cls._write, info_arg=True, return_schema=core_schema.any_schema()
+            ),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        """Say that it is a text."""
+        return {"type": "string"}
+
+    @classmethod
+    def _read(cls, value: object) -> Message:
+        if isinstance(value, Message):
+            return value
+        if isinstance(value, str):
+            return cls(value)
+        if isinstance(value, Mapping) and isinstance(value.get("template"), str):
+            values = value.get("values", {})
+            return cls(value["template"], {k: _revive(v) for k, v in values.items()})
+        raise ValueError("not a message")
+
+    def _write(self, info: Any) -> object:
+        translate: Callable[[Message], str] | None = (info.context or {}).get("translate")
+        if translate:
+            return translate(self)
+        return {"template": self.template, "values": {k: _plain(v) for k, v in self.values.items()}}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Message):
+        values = {k: _plain(v) for k, v in value.values.items()}
+        return {"template": value.template, "values": values}
+    return value if isinstance(value, int | float | bool) else str(value)
+
+
+def _revive(value: object) -> object:
+    return Message._read(value) if isinstance(value, Mapping) else value
 
 
 def message(template: str, **values: object) -> Message:

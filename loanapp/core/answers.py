@@ -12,10 +12,30 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field as Doc
 
+from loanapp.core.data.profile import ColumnProfile
 from loanapp.core.data.report import Report
 from loanapp.core.errors import Message
+from loanapp.core.model.evaluation import Evaluation
 from loanapp.core.model.metrics import Comparison, Metrics
 from loanapp.core.settings import FeaturePolicy, Promotion
+from loanapp.core.store.records import HistoryEntry, ModelVersion
+
+__all__ = [
+    "ColumnProfile",
+    "Comparison",
+    "Evaluation",
+    "Health",
+    "HistoryEntry",
+    "Inspection",
+    "Job",
+    "Metrics",
+    "ModelDetails",
+    "ModelVersion",
+    "Prediction",
+    "Report",
+    "TrainingOptions",
+    "TrainingResult",
+]
 
 JobState = Literal["queued", "running", "finished", "failed", "cancelled", "interrupted"]
 Phase = Literal["start", "read", "fit", "evaluate", "log", "register", "bundle", "promote"]
@@ -129,86 +149,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class ModelVersion:
-    """One registered version."""
-
-    version: Annotated[str, Doc(examples=["2"])]
-    run_id: str
-    created_at: datetime
-    champion: Annotated[bool, Doc(description="Whether it is the one that serves.")]
-    metrics: Metrics | None
-    rows: int | None = None
-    data_hash: Annotated[str | None, Doc(description="SHA-256 of the training rows.")] = None
-    file_name: str = ""
-    author: str = ""
-    reason: str = ""
-    features: FeaturePolicy = "all"
-    seed: int | None = None
-    comparison: Comparison | None = None
-
-
-@dataclass(frozen=True)
-class HistoryEntry:
-    """One change of the model that serves. The list of them is append-only."""
-
-    at: datetime
-    version: str
-    previous: str | None
-    action: Literal["train", "promote", "rollback", "reconcile"]
-    author: str = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What was learned, for the pictures. Amounts in the target's unit; no row is identified.
-
-    Parameters
-    ----------
-    epochs, losses, val_losses
-        The training curve.
-    actual, predicted
-        Held-out rows, at most 2,000 of them.
-    floor, ceiling
-        Where the amounts are cut off; None: nowhere.
-    coverage
-        Share of the held-out rows inside the 90 % interval.
-    baseline
-        Metrics of predicting the mean.
-    median_error
-        Half of the held-out predictions are within this of the amount.
-    """
-
-    epochs: tuple[int, ...]
-    losses: tuple[float, ...]
-    val_losses: tuple[float, ...]
-    actual: tuple[float, ...]
-    predicted: tuple[float, ...]
-    floor: float | None
-    ceiling: float | None
-    coverage: float
-    baseline: Metrics
-    median_error: float
-
-
-@dataclass(frozen=True)
-class ColumnProfile:
-    """How a column is distributed in the training data.
-
-    For a number: ``edges`` (n + 1) and ``counts`` (n), ``minimum`` and ``maximum``.
-    For a category: ``categories`` and ``counts``.
-    """
-
-    name: str
-    missing: int
-    counts: tuple[int, ...]
-    edges: tuple[float, ...] = ()
-    categories: tuple[str, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
-
-
-@dataclass(frozen=True)
 class ModelDetails:
     """A version with its pictures."""
 
@@ -256,6 +196,13 @@ class Prediction:
     clients: pa.Table
     report: Report
     rejected: pa.Table | None = None
+
+    def to_table(self) -> pa.Table:
+        """The file's own columns with ours added: null where a row was refused."""
+        table = self.clients
+        for attribute, name in PREDICTION_COLUMNS.items():
+            table = table.append_column(name, pa.array(getattr(self, attribute), from_pandas=True))
+        return table
 
 
 PREDICTION_COLUMNS: Mapping[str, str] = {

@@ -1,0 +1,164 @@
+"""The registry: versions, the champion, and the history of what served.
+
+The alias ``champion`` is the truth. Every change of it is written, append-only, as a tag of the
+registered model whose key is the moment, so that the history lives where the versions live,
+whatever database MLflow runs on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+
+from loanapp.core.errors import UnknownVersion, message
+from loanapp.core.store.alias import CHAMPION
+from loanapp.core.store.records import Action, HistoryEntry, ModelVersion, VersionFacts
+from loanapp.core.store.tracking import LoggedRun, connect, store_errors
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
+
+HISTORY, FACTS, REQUEST = "loanapp.history.", "loanapp.facts", "loanapp.request"
+_FACTS, _ENTRY = TypeAdapter(VersionFacts), TypeAdapter(HistoryEntry)
+
+logger = logging.getLogger(__name__)
+
+
+class Registry:
+    """The versions of one registered model.
+
+    Parameters
+    ----------
+    uri
+        Of MLflow's store.
+    model_name
+        The registered model; made with the first version.
+    """
+
+    def __init__(self, uri: str, model_name: str) -> None:
+        self._name = model_name
+        self._client: MlflowClient = connect(uri)
+
+    def register(self, run: LoggedRun, facts: VersionFacts) -> str:
+        """Register a logged model as the next version, and give its number."""
+        tags = {FACTS: _FACTS.dump_json(facts).decode(), REQUEST: facts.request_hash}
+        with store_errors():
+            if not self._exists():
+                self._client.create_registered_model(self._name)
+            made = self._client.create_model_version(
+                self._name, run.model_source, run_id=run.run_id, tags=tags
+            )
+        logger.info("version registered", extra={"version": made.version})
+        return str(made.version)
+
+    def versions(self) -> list[ModelVersion]:
+        """The versions, newest first."""
+        with store_errors():
+            if not self._exists():
+                return []
+            champion = self.champion()
+            found = self._client.search_model_versions(
+                f"name = '{self._name}'", max_results=1000, order_by=["version_number DESC"]
+            )
+            return [_read(item, champion) for item in found]
+
+    def version(self, version: str) -> ModelVersion:
+        """One version. Raises UnknownVersion."""
+        for found in self.versions():
+            if found.version == version:
+                return found
+        raise UnknownVersion(message("There is no version {version}.", version=version))
+
+    def find(self, request_hash: str) -> ModelVersion | None:
+        """The newest version that the same request made; None where there is none."""
+        matches = (v for v in self.versions() if v.request_hash == request_hash)
+        return next(matches, None)
+
+    def champion(self) -> str | None:
+        """The version that serves; None where none was promoted."""
+        from mlflow.exceptions import MlflowException
+
+        with store_errors():
+            if not self._exists():
+                return None
+            try:
+                return str(self._client.get_model_version_by_alias(self._name, CHAMPION).version)
+            except MlflowException as error:
+                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return None
+                raise
+
+    def set_champion(
+        self, version: str, *, action: Action, author: str = "", reason: str = ""
+    ) -> HistoryEntry:
+        """Make a version the champion, and write so in the history.
+
+        Only to be called under the promotion lock.
+        """
+        previous = self.champion()
+        entry = HistoryEntry(datetime.now(UTC), version, previous, action, author, reason)
+        with store_errors():
+            self._client.set_registered_model_alias(self._name, CHAMPION, version)
+            key = f"{HISTORY}{entry.at:%Y%m%dT%H%M%S.%fZ}"
+            self._client.set_registered_model_tag(self._name, key, _ENTRY.dump_json(entry).decode())
+        logger.info(
+            "champion set", extra={"version": version, "previous": previous, "action": action}
+        )
+        return entry
+
+    def history(self) -> list[HistoryEntry]:
+        """Every change of the champion, newest first."""
+        with store_errors():
+            if not self._exists():
+                return []
+            tags = self._client.get_registered_model(self._name).tags
+        keys = sorted((key for key in tags if key.startswith(HISTORY)), reverse=True)
+        return [_ENTRY.validate_json(tags[key]) for key in keys]
+
+    def _exists(self) -> bool:
+        found = self._client.search_registered_models(f"name = '{self._name}'", max_results=1)
+        return len(found) > 0
+
+
+def live_at(history: Sequence[HistoryEntry], moment: datetime) -> HistoryEntry | None:
+    """The entry that made the model of a moment live; None: nothing served then.
+
+    Parameters
+    ----------
+    history
+        Newest first.
+    moment
+        Without a time zone it is taken as UTC.
+    """
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return next((entry for entry in history if entry.at <= aware), None)
+
+
+def previous_champion(history: Sequence[HistoryEntry], champion: str | None) -> str:
+    """The version that served before the champion.
+
+    Raises
+    ------
+    UnknownVersion
+        None did.
+    """
+    for entry in history:
+        if entry.version == champion and entry.previous not in (None, champion):
+            return str(entry.previous)
+    raise UnknownVersion(message("There is no earlier version to go back to."))
+
+
+def _read(item: MlflowVersion, champion: str | None) -> ModelVersion:
+    raw = item.tags.get(FACTS)
+    return ModelVersion.of(
+        _FACTS.validate_json(raw) if raw else VersionFacts(),
+        version=str(item.version),
+        run_id=item.run_id or "",
+        created_at=datetime.fromtimestamp(item.creation_timestamp / 1000, UTC),
+        champion=str(item.version) == champion,
+    )

@@ -1,0 +1,232 @@
+"""A trained model becomes an MLflow run: parameters, metrics, data, pictures, the model itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from loanapp.core.errors import StoreUnavailable, message
+from loanapp.core.home import PARTIAL, Home
+from loanapp.core.model.training import TrainedModel, to_frame
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+MODEL_ARTIFACT, BUNDLE_ARTIFACT, DATA_ARTIFACT = "model", "bundle", "data"
+REQUIREMENTS = ("loanapp", "numpy", "pandas", "scikit-learn", "skops")
+TRUSTED_MODULES = ("loanapp.core.model",)
+LOCK_WAIT_S = 60
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRun:
+    """What MLflow calls the run and the model in it.
+
+    Parameters
+    ----------
+    run_id
+        The run.
+    model_source
+        The logged model, as `Registry.register` takes it.
+    """
+
+    run_id: str
+    model_source: str
+
+
+def tracking_uri(home: Home, configured: str | None) -> str:
+    """Give the address of MLflow's store: the configured one, or SQLite in the home."""
+    return configured or f"sqlite:///{quote(home.database.as_posix())}"
+
+
+def connect(uri: str) -> MlflowClient:
+    """Open MLflow's store; a fresh database is migrated, which takes seconds.
+
+    Raises
+    ------
+    StoreUnavailable
+        It does not answer.
+    """
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    from mlflow import MlflowClient
+
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    with store_errors():
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn what MLflow, the database and the disk raise into StoreUnavailable."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise StoreUnavailable(
+            message("The model store does not answer: {reason}", reason=_first_line(error))
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+class Tracking:
+    """Writes runs.
+
+    Parameters
+    ----------
+    home
+        Where artefacts go when the store is the local one.
+    uri
+        Of MLflow's store.
+    experiment
+        The experiment's name; made with an absolute artefact folder where it is missing.
+    """
+
+    def __init__(self, home: Home, uri: str, experiment: str) -> None:
+        self._home, self._uri, self._experiment = home, uri, experiment
+        self._client = connect(uri)
+
+    def log(self, trained: TrainedModel, bundle: Path, tags: Mapping[str, str]) -> LoggedRun:
+        """Write one run.
+
+        Parameters
+        ----------
+        trained
+            The model.
+        bundle
+            Folder of its scoring artefact.
+        tags
+            Tags of the run.
+
+        Raises
+        ------
+        StoreUnavailable
+            The run is marked as failed where that is still possible.
+        """
+        with store_errors():
+            run = self._client.create_run(
+                self._experiment_id(), run_name=tags.get("loanapp.file"), tags=dict(tags)
+            )
+            run_id = run.info.run_id
+            try:
+                self._log_numbers(run_id, trained)
+                self._log_data(run_id, trained)
+                self._log_pictures(run_id, trained)
+                self._client.log_artifacts(run_id, str(bundle), BUNDLE_ARTIFACT)
+                source = self._log_model(run_id, trained)
+                self._client.set_terminated(run_id)
+            except BaseException:
+                self._client.set_terminated(run_id, "FAILED")
+                raise
+        logger.info("run logged", extra={"run": run_id})
+        return LoggedRun(run_id, source)
+
+    def _experiment_id(self) -> str:
+        found = self._client.get_experiment_by_name(self._experiment)
+        if found:
+            return str(found.experiment_id)
+        local = self._uri.startswith("sqlite:")
+        location = self._home.artifacts.as_uri() if local else None
+        return str(self._client.create_experiment(self._experiment, location))
+
+    def _log_numbers(self, run_id: str, trained: TrainedModel) -> None:
+        from mlflow.entities import Metric, Param
+
+        evaluation = trained.evaluation
+        now = int(time.time() * 1000)
+        metrics = [
+            Metric("MAE", evaluation.metrics.mae, now, 0),
+            Metric("MSE", evaluation.metrics.mse, now, 0),
+            Metric("R2", evaluation.metrics.r2, now, 0),
+            Metric("coverage_90", evaluation.coverage, now, 0),
+        ]
+        curve = zip(evaluation.epochs, evaluation.losses, evaluation.val_losses, strict=True)
+        for epoch, loss, val_loss in curve:
+            metrics += [Metric("loss", loss, now, epoch), Metric("val_loss", val_loss, now, epoch)]
+        parameters = [Param(k, str(v)) for k, v in trained.parameters.items()]
+        for start in range(0, len(metrics), 900):
+            self._client.log_batch(run_id, metrics[start : start + 900])
+        self._client.log_batch(run_id, params=parameters)
+
+    def _log_data(self, run_id: str, trained: TrainedModel) -> None:
+        """Log the rows as the run's dataset, and keep them as Parquet by their content hash."""
+        import mlflow.data
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+        from mlflow.entities import DatasetInput, InputTag
+
+        data = pa.concat_tables([trained.split.train, trained.split.holdout])
+        with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=self._home.path) as folder:
+            file = Path(folder) / f"{trained.data_hash}.parquet"
+            pq.write_table(data, file)
+            self._client.log_artifact(run_id, str(file), DATA_ARTIFACT)
+        dataset = mlflow.data.from_pandas(
+            to_frame(data, data.column_names),
+            source=f"runs:/{run_id}/{DATA_ARTIFACT}/{trained.data_hash}.parquet",
+            targets=trained.schema.target.name,
+            name=f"{trained.schema.target.name}-{trained.data_hash[:8]}",
+            digest=trained.data_hash[:36],
+        )
+        tag = InputTag("mlflow.data.context", "training")
+        self._client.log_inputs(run_id, [DatasetInput(dataset._to_mlflow_entity(), [tag])])
+
+    def _log_pictures(self, run_id: str, trained: TrainedModel) -> None:
+        from loanapp.core.store.pictures import draw_fit, draw_training
+
+        for name, draw in (("training_curve", draw_training), ("predicted_vs_actual", draw_fit)):
+            figure = draw(trained.evaluation, trained.schema.target)
+            self._client.log_figure(run_id, figure, f"{name}.png")
+
+    def _log_model(self, run_id: str, trained: TrainedModel) -> str:
+        import mlflow
+        import mlflow.sklearn
+        from mlflow.models import infer_signature
+
+        mlflow.set_tracking_uri(self._uri)
+        mlflow.set_registry_uri(self._uri)
+        names = list(trained.feature_names)
+        example = to_frame(trained.split.train.slice(0, 5), names)
+        with mlflow.start_run(run_id=run_id):
+            logged = mlflow.sklearn.log_model(
+                trained.pipeline,
+                name=MODEL_ARTIFACT,
+                signature=infer_signature(example, trained.pipeline.predict(example)),
+                input_example=example,
+                pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
+                serialization_format="skops",
+                skops_trusted_types=trusted_types(trained.pipeline),
+            )
+        return str(logged.model_uri)
+
+
+def trusted_types(pipeline: Any) -> list[str]:
+    """Name the types of ours in a pipeline; whatever else skops does not know stays untrusted."""
+    import skops.io
+
+    unknown = skops.io.get_untrusted_types(data=skops.io.dumps(pipeline))
+    return [name for name in unknown if name.startswith((*TRUSTED_MODULES, "numpy."))]
+
+
+def environment_tags() -> dict[str, str]:
+    """Name the versions that a model was made with."""
+    names = ("loanapp", "keras", "scikit-learn", "numpy")
+    return {"python": platform.python_version(), **{name: installed(name) for name in names}}

@@ -16,9 +16,10 @@ LoanappError
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
@@ -109,7 +110,18 @@ def message(template: str, **values: object) -> Message:
 
 
 class LoanappError(Exception):
-    """Root of everything that Loanapp raises on purpose."""
+    """Root of everything that Loanapp raises on purpose.
+
+    Attributes
+    ----------
+    code
+        The error's name for machines: ``InvalidTable`` is ``invalid-table``.
+    """
+
+    code: ClassVar[str] = "loanapp-error"
+
+    def __init_subclass__(cls) -> None:
+        cls.code = re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
 
     def __init__(self, what: Message | str) -> None:
         self.message = what if isinstance(what, Message) else Message(what)

@@ -5,8 +5,10 @@ Both keep to one Protocol, so a page cannot tell them apart.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import BinaryIO, Literal, Protocol
 
 from loanapp.core.answers import (
@@ -20,6 +22,7 @@ from loanapp.core.answers import (
     TrainingOptions,
 )
 from loanapp.core.data.schema import Schema
+from loanapp.core.settings import Settings
 
 Purpose = Literal["train", "predict"]
 
@@ -81,3 +84,50 @@ class Backend(Protocol):
 
     def rollback(self, *, author: str = "", reason: str = "") -> ModelVersion:
         """Make the version that served before serve again. Raises UnknownVersion."""
+
+
+_local: Backend | None = None
+_lock = threading.Lock()
+
+
+def local_service() -> Backend:
+    """The service of this process; made of the settings if the server has not set one."""
+    global _local
+    with _lock:
+        if _local is None:
+            from loanapp.core.service import Service
+
+            _local = Service(settings())
+        return _local
+
+
+def set_local_service(service: Backend | None) -> None:
+    """Make the pages use a service that exists already; None: make one when it is needed."""
+    global _local
+    with _lock:
+        _local = service
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process: the pages are an edge, they read them once."""
+    return Settings()
+
+
+def choose_backend(url: str | None) -> Backend:
+    """Give the service itself, or the client of one of the addresses that the settings allow."""
+    if url is None or url not in settings().remote_urls:
+        return local_service()
+    return _remote(url)
+
+
+@lru_cache(maxsize=8)
+def _remote(url: str) -> Backend:
+    from loanapp.client import Client
+
+    token = settings().api_token
+    return Client(
+        url,
+        timeout_s=settings().remote_timeout_s,
+        token=token.get_secret_value() if token else None,
+    )

@@ -1,0 +1,1 @@
+"""Pieces of pages: each draws one thing and gives back what the user chose."""

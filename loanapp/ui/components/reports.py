@@ -1,0 +1,85 @@
+"""What the reader said of a file: problems by line, repairs by column."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from loanapp.core.data.report import Repair, Report
+from loanapp.ui.state import schema
+from loanapp.ui.text import _, label, number, say
+
+ROWS_SHOWN = 8
+
+
+def show_problems(report: Report) -> None:
+    """List what is wrong in a file, with the lines as a spreadsheet counts them."""
+    if not report.problems:
+        return
+    columns = {
+        _("Line"): pd.array([p.row for p in report.problems], dtype="Int64"),
+        _("Column"): [column_label(p.column) for p in report.problems],
+        _("Value"): [p.value or "" for p in report.problems],
+        _("Problem"): [say(p.problem) for p in report.problems],
+    }
+    st.dataframe(
+        pd.DataFrame(columns),
+        hide_index=True,
+        height=table_height(len(report.problems)),
+        column_config={
+            _("Line"): st.column_config.NumberColumn(width=70, format="plain"),
+            _("Problem"): st.column_config.TextColumn(width="large"),
+        },
+        placeholder="—",
+        alt=_("Problems in the file, by line"),
+    )
+    if report.problem_count > len(report.problems):
+        st.caption(
+            _(
+                "The first {shown} of {count} problems.",
+                shown=len(report.problems),
+                count=report.problem_count,
+            )
+        )
+
+
+def show_repairs(report: Report) -> None:
+    """List what was repaired, folded away: it needs no decision."""
+    if not report.repairs:
+        return
+    total = sum(repair.count for repair in report.repairs)
+    with st.expander(
+        _("Repairs made while reading: {count}", count=total), icon=":material/build:"
+    ):
+        st.caption(_("Each had one possible meaning. Your file itself is not changed."))
+        st.dataframe(
+            pd.DataFrame([_repair_row(repair) for repair in report.repairs]),
+            hide_index=True,
+            height=table_height(len(report.repairs)),
+            alt=_("Repairs made while reading, by column"),
+        )
+
+
+def _repair_row(repair: Repair) -> dict[str, str]:
+    example = f"{repair.before} → {repair.after}" if repair.before is not None else ""
+    return {
+        _("Column"): column_label(repair.column),
+        _("Repair"): say(repair.repair),
+        _("Cells"): number(repair.count),
+        _("Example"): example,
+    }
+
+
+def column_label(name: str | None) -> str:
+    """Name of a column for the reader, with the file's own name where it differs."""
+    if name is None:
+        return "—"
+    field = schema().by_name.get(name)
+    if field is None or label(field) == name:
+        return name
+    return f"{label(field)} ({name})"
+
+
+def table_height(n: int) -> int:
+    """Height in pixels of a table that shows n rows, or scrolls beyond `ROWS_SHOWN`."""
+    return 38 + 35 * min(n, ROWS_SHOWN)

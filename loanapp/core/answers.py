@@ -133,10 +133,13 @@ class Job:
     epochs: int = 0
     loss: float | None = None
     val_loss: float | None = None
+    losses: Annotated[tuple[float, ...], Doc(description="Training loss of each epoch.")] = ()
+    val_losses: Annotated[tuple[float, ...], Doc(description="Validation loss of each.")] = ()
     share: Annotated[float, Doc(description="Share done, 0 to 1.")] = 0.0
     seconds_left: float | None = None
     created_at: datetime | None = None
     finished_at: datetime | None = None
+    rows: int | None = None
     file_name: str = ""
     author: str = ""
     reason: Annotated[Message | None, Doc(description="Why it failed.")] = None
@@ -199,7 +202,8 @@ class Prediction:
 
     def to_table(self) -> pa.Table:
         """The file's own columns with ours added: null where a row was refused."""
-        table = self.clients
+        names = [n for n in self.clients.column_names if n not in PREDICTION_COLUMNS.values()]
+        table = self.clients.select(names)
         for attribute, name in PREDICTION_COLUMNS.items():
             table = table.append_column(name, pa.array(getattr(self, attribute), from_pandas=True))
         return table

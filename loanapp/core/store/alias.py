@@ -8,7 +8,7 @@ one with one request; importing MLflow for that would cost each server 4 s and 1
 from __future__ import annotations
 
 import sqlite3
-from urllib.parse import unquote
+from urllib.parse import quote
 
 import httpx
 
@@ -35,7 +35,7 @@ def read_alias(uri: str, model_name: str) -> str | None:
     """
     try:
         if uri.startswith(SQLITE):
-            return _from_sqlite(unquote(uri.removeprefix(SQLITE)), model_name)
+            return _from_sqlite(uri.removeprefix(SQLITE), model_name)
         if uri.startswith(("http://", "https://")):
             return _from_server(uri, model_name)
     except (sqlite3.Error, httpx.HTTPError, ValueError) as error:
@@ -47,7 +47,7 @@ def read_alias(uri: str, model_name: str) -> str | None:
 
 def _from_sqlite(path: str, model_name: str) -> str | None:
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=TIMEOUT_S)
+        connection = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=TIMEOUT_S)
     except sqlite3.OperationalError:
         return None
     try:

@@ -8,16 +8,19 @@ whatever database MLflow runs on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from loanapp.core.errors import UnknownVersion, message
 from loanapp.core.store.alias import CHAMPION
 from loanapp.core.store.records import Action, HistoryEntry, ModelVersion, VersionFacts
-from loanapp.core.store.tracking import LoggedRun, connect, store_errors
+from loanapp.core.store.tracking import DATA_ARTIFACT, LoggedRun, connect, store_errors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -78,6 +81,17 @@ class Registry:
         """The newest version that the same request made; None where there is none."""
         matches = (v for v in self.versions() if v.request_hash == request_hash)
         return next(matches, None)
+
+    def training_data(self) -> Iterator[pa.Table]:
+        """The rows that earlier versions were trained on, each file once, newest first."""
+        seen: set[str] = set()
+        for model in self.versions():
+            if model.data_hash is None or model.data_hash in seen:
+                continue
+            seen.add(model.data_hash)
+            with store_errors(), tempfile.TemporaryDirectory() as folder:
+                artifact = f"{DATA_ARTIFACT}/{model.data_hash}.parquet"
+                yield pq.read_table(self._client.download_artifacts(model.run_id, artifact, folder))
 
     def champion(self) -> str | None:
         """The version that serves; None where none was promoted."""

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from loanapp.core.errors import StoreUnavailable, message
 from loanapp.core.home import PARTIAL, Home
-from loanapp.core.model.training import TrainedModel, to_frame
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+    from loanapp.core.model.training import TrainedModel
 
 MODEL_ARTIFACT, BUNDLE_ARTIFACT, DATA_ARTIFACT = "model", "bundle", "data"
 REQUIREMENTS = ("loanapp", "numpy", "pandas", "scikit-learn", "skops")
@@ -44,11 +44,6 @@ class LoggedRun:
 
     run_id: str
     model_source: str
-
-
-def tracking_uri(home: Home, configured: str | None) -> str:
-    """Give the address of MLflow's store: the configured one, or SQLite in the home."""
-    return configured or f"sqlite:///{quote(home.database.as_posix())}"
 
 
 def connect(uri: str) -> MlflowClient:
@@ -174,6 +169,8 @@ class Tracking:
         import pyarrow.parquet as pq
         from mlflow.entities import DatasetInput, InputTag
 
+        from loanapp.core.model.training import to_frame
+
         data = pa.concat_tables([trained.split.train, trained.split.holdout])
         with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=self._home.path) as folder:
             file = Path(folder) / f"{trained.data_hash}.parquet"
@@ -200,6 +197,8 @@ class Tracking:
         import mlflow
         import mlflow.sklearn
         from mlflow.models import infer_signature
+
+        from loanapp.core.model.training import to_frame
 
         mlflow.set_tracking_uri(self._uri)
         mlflow.set_registry_uri(self._uri)

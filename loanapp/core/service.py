@@ -1,0 +1,285 @@
+"""The one object that the faces call: train, predict, look, promote."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from filelock import FileLock, Timeout
+
+from loanapp import __version__
+from loanapp.core import prediction
+from loanapp.core.answers import (
+    Health,
+    HistoryEntry,
+    Inspection,
+    Job,
+    ModelDetails,
+    ModelVersion,
+    Prediction,
+    TrainingOptions,
+)
+from loanapp.core.data.profile import profile
+from loanapp.core.data.schema import Schema, load_schema
+from loanapp.core.data.table import Limits, Table, read_records, read_table
+from loanapp.core.errors import InvalidTable, TrainingFailed, message
+from loanapp.core.home import Home
+from loanapp.core.jobs import Jobs, Request
+from loanapp.core.prediction import Predictor, Served
+from loanapp.core.settings import Settings
+from loanapp.core.store.follower import Follower
+from loanapp.core.store.uri import tracking_uri
+
+if TYPE_CHECKING:
+    from loanapp.core.store.registry import Registry
+
+LEAST_ROWS = 20
+Purpose = Literal["train", "predict"]
+
+logger = logging.getLogger(__name__)
+
+
+class Service:
+    """Everything Loanapp does, on one installation.
+
+    Parameters
+    ----------
+    settings
+        Which installation, and its limits.
+
+    Notes
+    -----
+    Safe to call from several threads. It never imports TensorFlow: trainings run in processes of
+    their own. MLflow is imported by the calls that list or change versions, not by predictions.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.home = Home(settings.home)
+        self.home.make()
+        self._schema = load_schema(settings.data_schema)
+        self._uri = tracking_uri(self.home, settings.tracking_uri)
+        self._predictor = Predictor(self.home)
+        self._jobs = Jobs(self.home)
+        self._registry_lock = Lock()
+        self._follower = Follower(self.home, self._uri, settings.model_name, settings.alias_check_s)
+        self._follower.start()
+        Thread(target=self._recover, daemon=True, name="recover").start()
+
+    def close(self) -> None:
+        """Stop following the registry."""
+        self._follower.stop()
+
+    # What serves
+
+    def health(self) -> Health:
+        """Whether a model serves, and which."""
+        served = self._predictor.peek()
+        error = self._predictor.error or self._follower.error
+        manifest = served.bundle.manifest if served else None
+        return Health(
+            status="no_model" if served is None else "degraded" if error else "ok",
+            model_available=served is not None,
+            model_version=served.version if served else None,
+            model_uri=str(served.uri) if served else None,
+            trained_at=manifest.trained_at if manifest else None,
+            timestamp=datetime.now(UTC),
+            version=__version__,
+            metrics=manifest.metrics if manifest else None,
+            training_rows=manifest.rows if manifest else None,
+            reload_error=error,
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether a model serves."""
+        return self._predictor.peek() is not None
+
+    @property
+    def reload_failures(self) -> int:
+        """How often a new model could not be loaded since the start."""
+        return self._predictor.failures
+
+    def schema(self) -> Schema:
+        """The contract in force."""
+        return self._schema
+
+    def predict(self, source: BinaryIO, *, skip_invalid: bool = False) -> Prediction:
+        """Score a file. Raises InvalidTable, LimitExceeded, NoModel."""
+        served = self._predictor.current()
+        return prediction.predict(served, self._read_clients(served, source, skip_invalid))
+
+    def predict_records(self, records: Sequence[Mapping[str, object]]) -> Prediction:
+        """Score clients given as records by column name. Raises InvalidTable, NoModel."""
+        served = self._predictor.current()
+        bundle = served.bundle
+        table = read_records(records, bundle.schema, required=bundle.features)
+        return prediction.predict(served, table)
+
+    def inspect(self, source: BinaryIO, purpose: Purpose) -> Inspection:
+        """Read a file and say what is in it; an unusable file is an answer, not an error."""
+        served = self._predictor.peek()
+        try:
+            if purpose == "train":
+                table = self._read_training(source, TrainingOptions())
+            elif served:
+                table = self._read_clients(served, source, skip_invalid=False)
+            else:
+                features = [f.name for f in self._schema.features(self.settings.features)]
+                table = read_table(source, self._schema, required=features, limits=self.limits)
+        except InvalidTable as error:
+            return Inspection(error.report, valid=False)
+        reference = served.bundle.profile if served else ()
+        return Inspection(table.report, valid=True, profile=profile(table.data, reference))
+
+    # Trainings
+
+    def start_training(
+        self, source: BinaryIO, options: TrainingOptions, *, file_name: str = ""
+    ) -> Job:
+        """Check a file and start a training on it in its own process.
+
+        Raises
+        ------
+        InvalidTable, LimitExceeded
+            The file was refused.
+        TrainingFailed
+            It has too few rows.
+        TrainingBusy
+            Another training runs.
+        """
+        table = self._read_training(source, options)
+        if table.rows < LEAST_ROWS:
+            raise TrainingFailed(
+                message(
+                    "A training needs at least {least} rows; the file has {rows}.",
+                    least=LEAST_ROWS,
+                    rows=table.rows,
+                )
+            )
+        told = self.settings.model_dump(mode="json", exclude={"api_token"}, by_alias=False)
+        request = Request(told, options, file_name, table.report)
+        return self._jobs.start(self.settings, request, table.data)
+
+    def jobs(self) -> list[Job]:
+        """The trainings, newest first."""
+        return self._jobs.all()
+
+    def job(self, job_id: str) -> Job:
+        """One training as it stands now. Raises UnknownJob."""
+        return self._jobs.read(job_id)
+
+    def follow(self, job_id: str) -> Iterator[Job]:
+        """Yield the training each time it has moved on, until it has ended. Raises UnknownJob."""
+        return self._jobs.follow(job_id)
+
+    def cancel(self, job_id: str) -> Job:
+        """Stop a training. Raises UnknownJob; one that has ended stays as it is."""
+        return self._jobs.cancel(job_id)
+
+    # Versions
+
+    def models(self) -> list[ModelVersion]:
+        """The registered versions, newest first."""
+        return self._registry.versions()
+
+    def model(self, version: str) -> ModelDetails:
+        """One version with its pictures. Raises UnknownVersion, InvalidBundle."""
+        from loanapp.core.store.promotion import fetch_bundle
+
+        model = self._registry.version(version)
+        bundle = fetch_bundle(self.home, self._uri, model)
+        return ModelDetails(model, bundle.evaluation, bundle.profile)
+
+    def history(self) -> list[HistoryEntry]:
+        """Every change of the model that serves, newest first."""
+        return self._registry.history()
+
+    def live_at(self, moment: datetime) -> HistoryEntry | None:
+        """The entry that made the model of that moment live; None: nothing served."""
+        from loanapp.core.store.registry import live_at
+
+        return live_at(self.history(), moment)
+
+    def promote(self, version: str, *, author: str = "", reason: str = "") -> ModelVersion:
+        """Make a version serve. Raises UnknownVersion, InvalidBundle."""
+        return self._promote(version, "promote", author, reason)
+
+    def rollback(self, *, author: str = "", reason: str = "") -> ModelVersion:
+        """Make the version that served before serve again. Raises UnknownVersion."""
+        from loanapp.core.store.registry import previous_champion
+
+        earlier = previous_champion(self.history(), self._registry.champion())
+        return self._promote(earlier, "rollback", author, reason)
+
+    @property
+    def limits(self) -> Limits:
+        """How large a file may be."""
+        settings = self.settings
+        return Limits(
+            bytes=int(settings.max_upload_mb * 1e6),
+            decompressed_bytes=int(settings.max_decompressed_mb * 1e6),
+            rows=settings.max_rows,
+            columns=settings.max_columns,
+            line_bytes=int(settings.max_line_mb * 1e6),
+            cells=settings.max_cells,
+        )
+
+    @cached_property
+    def _lazy_registry(self) -> Registry:
+        from loanapp.core.store.registry import Registry
+
+        return Registry(self._uri, self.settings.model_name)
+
+    @property
+    def _registry(self) -> Registry:
+        with self._registry_lock:
+            return self._lazy_registry
+
+    def _promote(
+        self, version: str, action: Literal["promote", "rollback"], author: str, reason: str
+    ) -> ModelVersion:
+        from loanapp.core.store.promotion import promote
+
+        promote(
+            self.home,
+            self._registry,
+            self._uri,
+            self._registry.version(version),
+            self.settings.model_name,
+            action=action,
+            author=author,
+            reason=reason,
+        )
+        return self._registry.version(version)
+
+    def _read_clients(self, served: Served, source: BinaryIO, skip_invalid: bool) -> Table:
+        return read_table(
+            source,
+            served.bundle.schema,
+            required=served.bundle.features,
+            limits=self.limits,
+            skip_invalid=skip_invalid,
+        )
+
+    def _read_training(self, source: BinaryIO, options: TrainingOptions) -> Table:
+        features = self._schema.features(options.features or self.settings.features)
+        return read_table(
+            source,
+            self._schema,
+            required=[f.name for f in (*features, self._schema.target)],
+            optional=[f.name for f in self._schema.protected],
+            limits=self.limits,
+        )
+
+    def _recover(self) -> None:
+        """Clear up after trainings whose process is gone, unless one runs."""
+        try:
+            with FileLock(self.home.lock("training"), timeout=0):
+                self._jobs.recover()
+        except Timeout:
+            logger.info("a training is running")

@@ -1,0 +1,119 @@
+"""The swap: make a version serve on this machine, or leave everything as it was.
+
+Order: the bundle lies whole beside the old one and has passed its own check; the alias, which is
+the truth, changes; the pointer, its copy, follows. A crash between the two is mended by
+`reconcile`, which believes the alias.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+
+from filelock import FileLock
+
+from loanapp.core.errors import InvalidBundle, message
+from loanapp.core.home import PARTIAL, Home
+from loanapp.core.model.bundle import PREPROCESSOR, Bundle
+from loanapp.core.store.pointer import ModelUri, Pointer, sync_folder, write_atomically
+from loanapp.core.store.records import Action, ModelVersion
+from loanapp.core.store.registry import Registry
+from loanapp.core.store.tracking import BUNDLE_ARTIFACT, connect, store_errors
+
+LOCK_TIMEOUT_S = 30
+
+logger = logging.getLogger(__name__)
+
+
+def promotion_lock(home: Home) -> FileLock:
+    """Give the lock under which the champion is changed on this machine."""
+    return FileLock(home.lock("promotion"), timeout=LOCK_TIMEOUT_S)
+
+
+def promote(
+    home: Home,
+    registry: Registry,
+    uri: str,
+    model: ModelVersion,
+    model_name: str,
+    *,
+    action: Action,
+    author: str = "",
+    reason: str = "",
+) -> None:
+    """Make a version serve, here and wherever the registry is followed.
+
+    Raises
+    ------
+    InvalidBundle
+        The version's scoring artefact is missing or does not pass its check. Nothing changed.
+    StoreUnavailable
+        The registry does not answer.
+    """
+    with promotion_lock(home):
+        fetch_bundle(home, uri, model)
+        registry.set_champion(model.version, action=action, author=author, reason=reason)
+        _point(home, ModelUri(model_name, model.version))
+
+
+def reconcile(home: Home, champion: str | None, model_name: str) -> bool:
+    """Make the pointer say what the alias says, if the version's bundle lies here.
+
+    Returns
+    -------
+    bool
+        False where the champion's bundle is not on this machine: it has to be fetched.
+    """
+    pointed = Pointer(home.pointer).read()
+    if champion is None or (pointed and pointed.version == champion):
+        return True
+    if not home.bundle(champion).is_dir():
+        return False
+    with promotion_lock(home):
+        Bundle.load(home.bundle(champion))
+        _point(home, ModelUri(model_name, champion))
+    logger.info("pointer follows the alias", extra={"version": champion})
+    return True
+
+
+def install_bundle(home: Home, folder: Path, version: str) -> None:
+    """Put a finished bundle at its place, whole or not at all."""
+    target = home.bundle(version)
+    if target.exists():
+        shutil.rmtree(target)
+    folder.rename(target)
+    sync_folder(home.bundles)
+
+
+def fetch_bundle(home: Home, uri: str, model: ModelVersion) -> Bundle:
+    """Give a version's bundle, brought from the run's artefacts where it is not here, or broken.
+
+    Raises
+    ------
+    InvalidBundle
+        The run has no bundle, or it does not pass its check.
+    """
+    try:
+        return Bundle.load(home.bundle(model.version))
+    except InvalidBundle:
+        logger.info("bundle fetched from the store", extra={"version": model.version})
+    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=home.bundles) as folder:
+        try:
+            with store_errors():
+                path = connect(uri).download_artifacts(model.run_id, BUNDLE_ARTIFACT, folder)
+        except Exception as error:
+            raise InvalidBundle(
+                message("Version {version} has no scoring artefact.", version=model.version)
+            ) from error
+        Bundle.load(Path(path))
+        install_bundle(home, Path(path), model.version)
+    return Bundle.load(home.bundle(model.version))
+
+
+def _point(home: Home, uri: ModelUri) -> None:
+    preprocessor = home.bundle(uri.version) / PREPROCESSOR
+    if preprocessor.is_file():
+        write_atomically(home.preprocessor, preprocessor.read_bytes())
+    Pointer(home.pointer).write(uri)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from loanapp.core.errors import Message
+from loanapp.core.errors import InvalidTable, Message
 
 PROBLEMS_KEPT = 100
+CELL_KEPT = 80
+
+
+def shortened(text: str) -> str:
+    """A cell as it is quoted: its first 80 characters."""
+    return text if len(text) <= CELL_KEPT else text[: CELL_KEPT - 1] + "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +87,8 @@ class Report:
     invalid_rows: int = 0
     repairs: tuple[Repair, ...] = field(default=())
     ignored_columns: tuple[str, ...] = ()
+
+
+def refused(what: Message, row: int | None = None) -> InvalidTable:
+    """The error for a file that is refused as a whole, for one reason."""
+    return InvalidTable(what, Report(problems=(Problem(row, None, None, what),), problem_count=1))

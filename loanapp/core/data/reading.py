@@ -1,0 +1,312 @@
+"""Cells to values: what each cell of a column means, what was repaired, what is wrong."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from loanapp.core.data import arrays
+from loanapp.core.data.categories import CategoryReader, MissingMarks
+from loanapp.core.data.grid import RawColumn
+from loanapp.core.data.numerals import (
+    BLANKS,
+    PLAIN_PATTERN,
+    TWO_READINGS_PATTERN,
+    NumberFormat,
+    Numeral,
+    Role,
+    Style,
+    number_text,
+    parse_numeral,
+)
+from loanapp.core.data.report import Repair, shortened
+from loanapp.core.data.schema import Field
+from loanapp.core.errors import Message, message
+
+Codes = npt.NDArray[np.int32]
+Kinds = npt.NDArray[np.uint8]
+MANY = 256
+
+
+class Fault(IntEnum):
+    """Why a cell is refused."""
+
+    NONE = 0
+    MISSING = 1
+    NOT_A_NUMBER = 2
+    TWO_READINGS = 3
+    NOT_FINITE = 4
+    NOT_WHOLE = 5
+    OUT_OF_RANGE = 6
+    UNKNOWN_CATEGORY = 7
+
+
+@dataclass(frozen=True)
+class ReadColumn:
+    """One column as values.
+
+    Parameters
+    ----------
+    field
+        What the contract says of it.
+    values
+        The column as it goes into the table.
+    faults
+        By row, why the cell is refused (`Fault`).
+    repairs
+        What was done to read it.
+    """
+
+    field: Field
+    values: pa.Array
+    faults: Kinds
+    repairs: tuple[Repair, ...]
+
+
+@dataclass(frozen=True)
+class _Distinct:
+    """The different texts of a column: which row has which, and how often each counts."""
+
+    texts: Sequence[str]
+    codes: Codes
+    counts: npt.NDArray[np.int64]
+    array: pa.Array | None = None
+
+    @classmethod
+    def of(cls, column: RawColumn, counted: arrays.Mask) -> _Distinct:
+        if column.numbers is not None:
+            counted = counted & np.isnan(column.numbers)
+        if len(column.texts) <= MANY:
+            texts = column.texts.to_pylist()
+            order = {text: code for code, text in enumerate(dict.fromkeys(texts))}
+            codes = np.fromiter(map(order.__getitem__, texts), np.int32, len(texts))
+            return cls(list(order), codes, np.bincount(codes[counted], minlength=len(order)))
+        encoded = column.texts.dictionary_encode().unify_dictionaries()
+        codes, array = arrays.to_codes(encoded), encoded.chunk(0).dictionary
+        counts = np.bincount(codes[counted], minlength=len(array))
+        return cls(array.to_pylist(), codes, counts, array)
+
+    def repairs(
+        self, field: Field, styles: Kinds, after: Callable[[int], str]
+    ) -> tuple[Repair, ...]:
+        """What each style of writing was changed to, counted, with its first example."""
+        found = []
+        for style, kind in _REPAIRS.items():
+            touched = np.flatnonzero(((styles & style) != 0) & (self.counts > 0))
+            if len(touched):
+                first, count = int(touched[0]), int(self.counts[touched].sum())
+                before, value = shortened(self.texts[first]), shortened(after(first))
+                found.append(Repair(field.name, kind, count, before, value))
+        return tuple(found)
+
+
+def read_column(
+    column: RawColumn, field: Field, missing: MissingMarks, counted: arrays.Mask
+) -> ReadColumn:
+    """Read the cells of one column.
+
+    Parameters
+    ----------
+    column
+        The cells.
+    field
+        What the contract says of them.
+    missing
+        The texts that stand for a missing cell.
+    counted
+        The rows that count; the others are neither learned from nor refused here.
+    """
+    if field.is_numeric:
+        read = _read_numbers(column, field, missing, counted)
+    elif field.enum:
+        read = _read_categories(column, field, missing, counted)
+    else:
+        read = _read_texts(column, field, missing, counted)
+    read.faults[~counted] = Fault.NONE
+    return read
+
+
+def explain(fault: Fault, field: Field, text: str) -> Message:
+    """What is wrong with a cell and what to do."""
+    match fault:
+        case Fault.MISSING:
+            return message("The cell is empty, and this column must be filled.")
+        case Fault.NOT_A_NUMBER:
+            return message("This is not a number. Write it in digits, with one decimal mark.")
+        case Fault.NOT_FINITE:
+            return message("The number is infinite or too large. Write the true amount.")
+        case Fault.NOT_WHOLE:
+            return message("This must be a whole number.")
+        case Fault.TWO_READINGS:
+            return _explain_two_readings(text, field)
+        case Fault.UNKNOWN_CATEGORY:
+            return message(
+                "This category is not known. Write one of: {categories}.",
+                categories=", ".join(field.enum),
+            )
+    return _explain_range(field)
+
+
+def _explain_two_readings(text: str, field: Field) -> Message:
+    numeral = parse_numeral(text, field.unit)
+    readings = [number_text(r.value) for r in numeral.readings] if numeral else ["", ""]
+    return message(
+        "This can be read as {decimal} or as {grouped}. "
+        "Write it without a thousands separator, or with another number of decimals.",
+        decimal=readings[0],
+        grouped=readings[-1],
+    )
+
+
+def _explain_range(field: Field) -> Message:
+    low, high = field.minimum, field.maximum
+    if low is not None and high is not None:
+        return message(
+            "This must lie between {minimum} and {maximum}.",
+            minimum=number_text(low),
+            maximum=number_text(high),
+        )
+    if low is not None:
+        return message("This must be at least {minimum}.", minimum=number_text(low))
+    return message("This must be at most {maximum}.", maximum=number_text(high or 0.0))
+
+
+_REPAIRS: Mapping[Style, Message] = {
+    Style.BLANKS: message("surrounding blanks removed"),
+    Style.UNIT: message("unit removed"),
+    Style.GROUPED: message("thousands separators removed"),
+    Style.COMMA: message("decimal comma read as decimal point"),
+    Style.MINUS: message("typographic minus sign read as minus"),
+    Style.ABSENT: message("read as a missing value"),
+    Style.SPELLING: message("spelling of the category corrected"),
+}
+
+
+def check_numbers(values: arrays.Floats, faults: Kinds, field: Field) -> None:
+    """Mark, in place, what the contract does not allow; NaN is a missing value."""
+    sound = faults == Fault.NONE
+    absent = np.isnan(values)
+    if field.required:
+        faults[sound & absent] = Fault.MISSING
+    sound &= ~absent
+    wrong = np.zeros(len(values), np.bool_)
+    if field.minimum is not None:
+        wrong |= values < field.minimum
+    if field.maximum is not None:
+        wrong |= values > field.maximum
+    faults[sound & wrong] = Fault.OUT_OF_RANGE
+    if field.type == "integer":
+        faults[sound & (values != np.floor(values))] = Fault.NOT_WHOLE
+    faults[sound & np.isinf(values)] = Fault.NOT_FINITE
+
+
+def _read_numbers(
+    column: RawColumn, field: Field, missing: MissingMarks, counted: arrays.Mask
+) -> ReadColumn:
+    distinct = _Distinct.of(column, counted)
+    values, faults, styles = _numbers(distinct, field, missing)
+    rows, row_faults = values[distinct.codes], faults[distinct.codes]
+    if column.numbers is not None:
+        typed = ~np.isnan(column.numbers)
+        rows[typed], row_faults[typed] = column.numbers[typed], Fault.NONE
+    check_numbers(rows, row_faults, field)
+    rows[row_faults != Fault.NONE] = np.nan
+    repairs = distinct.repairs(field, styles, lambda i: _plain_text(values[i]))
+    return ReadColumn(field, arrays.from_floats(rows), row_faults, repairs)
+
+
+def _plain_text(value: float) -> str:
+    return number_text(float(value)) if np.isfinite(value) else ""
+
+
+def _numbers(
+    distinct: _Distinct, field: Field, missing: MissingMarks
+) -> tuple[arrays.Floats, Kinds, Kinds]:
+    """Value, fault and style of each different text."""
+    size = len(distinct.texts)
+    values = np.full(size, np.nan)
+    faults, styles = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
+    left, point = _read_plain(distinct, values, missing)
+    numerals: dict[int, Numeral] = {}
+    for code in left:
+        text = distinct.texts[code]
+        if text in missing:
+            styles[code] = Style.ABSENT if text else Style.PLAIN
+        elif numeral := parse_numeral(text, field.unit):
+            numerals[code] = numeral
+        else:
+            faults[code] = Fault.NOT_A_NUMBER
+    layout = NumberFormat.of(n for code, n in numerals.items() if distinct.counts[code])
+    if point:
+        layout = layout.with_role(".", Role.DECIMAL)
+    for code, numeral in numerals.items():
+        reading = layout.decide(numeral, field)
+        if reading is None:
+            faults[code] = Fault.TWO_READINGS
+        else:
+            values[code], styles[code] = reading.value, reading.style
+    return values, faults, styles
+
+
+def _read_plain(
+    distinct: _Distinct, values: arrays.Floats, missing: MissingMarks
+) -> tuple[Iterable[int], bool]:
+    """Fill in the plain numbers; give what is left, and whether a decimal point was among them."""
+    texts = distinct.array
+    if texts is None or missing.holds_numbers:
+        return range(len(distinct.texts)), False
+    plain = arrays.to_mask(pc.match_substring_regex(texts, PLAIN_PATTERN))
+    plain &= ~arrays.to_mask(pc.match_substring_regex(texts, TWO_READINGS_PATTERN))
+    chosen = texts.filter(arrays.from_mask(plain & (distinct.counts > 0)))
+    values[plain] = arrays.to_numbers(texts.filter(arrays.from_mask(plain)).cast(pa.float64()))
+    point = bool(arrays.to_mask(pc.match_substring(chosen, ".")).any())
+    return np.flatnonzero(~plain).tolist(), point
+
+
+def _read_categories(
+    column: RawColumn, field: Field, missing: MissingMarks, counted: arrays.Mask
+) -> ReadColumn:
+    distinct = _Distinct.of(RawColumn(column.texts), counted)
+    reader, size = CategoryReader(field), len(distinct.texts)
+    codes = np.full(size, -1, np.int32)
+    faults, styles = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
+    for i, text in enumerate(distinct.texts):
+        code, exact = reader.read(text)
+        if not exact and text in missing:
+            styles[i] = Style.ABSENT if text else Style.PLAIN
+            faults[i] = Fault.MISSING if field.required else Fault.NONE
+        elif code < 0:
+            faults[i] = Fault.UNKNOWN_CATEGORY
+        else:
+            codes[i], styles[i] = code, Style.PLAIN if exact else Style.SPELLING
+    values = arrays.from_codes(codes[distinct.codes], field.enum)
+    repairs = distinct.repairs(
+        field, styles, lambda i: field.enum[codes[i]] if codes[i] >= 0 else ""
+    )
+    return ReadColumn(field, values, faults[distinct.codes], repairs)
+
+
+def _read_texts(
+    column: RawColumn, field: Field, missing: MissingMarks, counted: arrays.Mask
+) -> ReadColumn:
+    distinct = _Distinct.of(RawColumn(column.texts), counted)
+    size = len(distinct.texts)
+    read: list[str | None] = [None] * size
+    faults, styles = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
+    for i, text in enumerate(distinct.texts):
+        if text in missing:
+            styles[i] = Style.ABSENT if text else Style.PLAIN
+            faults[i] = Fault.MISSING if field.required else Fault.NONE
+        else:
+            read[i] = unicodedata.normalize("NFC", text.strip(BLANKS))
+            styles[i] = Style.PLAIN if len(read[i] or "") == len(text) else Style.BLANKS
+    values = arrays.from_texts([read[code] for code in distinct.codes])
+    repairs = distinct.repairs(field, styles, lambda i: read[i] or "")
+    return ReadColumn(field, values, faults[distinct.codes], repairs)

@@ -53,7 +53,7 @@ def holdout_mask(hashes: Hashes, share: float) -> npt.NDArray[np.bool_]:
     """
     place = hashes.astype(np.float64) / 2.0**64
     least = max(1, len(place) // 10)
-    threshold = max(share, float(np.sort(place)[least - 1]) + 2.0**-60)
+    threshold = max(share, float(np.nextafter(np.sort(place)[least - 1], 1.0)))
     return place < threshold
 
 

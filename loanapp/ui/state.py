@@ -35,6 +35,14 @@ def forget(*names: str) -> None:
         st.session_state.pop(f"kept_{name}", None)
 
 
+def tell_done() -> None:
+    """Say once what was just done, after the run that did it."""
+    done = recall("done")
+    if done:
+        st.toast(done, icon=":material/check_circle:")
+        forget("done")
+
+
 def language() -> Language:
     """The reader's language: the one chosen, else the browser's, else the setting's."""
     chosen = st.session_state.get(LANGUAGE_KEY)

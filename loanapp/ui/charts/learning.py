@@ -113,9 +113,7 @@ def residual_table(evaluation: Evaluation) -> pd.DataFrame:
     rows = []
     for decile, members in enumerate(np.array_split(order, min(DECILES, len(order))), start=1):
         p10, p25, p50, p75, p90 = np.quantile(residual[members], [0.1, 0.25, 0.5, 0.75, 0.9])
-        rows.append(
-            {"decile": decile, "p10": p10, "p25": p25, "p50": p50, "p75": p75, "p90": p90}
-        )
+        rows.append({"decile": decile, "p10": p10, "p25": p25, "p50": p50, "p75": p75, "p90": p90})
     return pd.DataFrame(rows)
 
 

@@ -45,7 +45,9 @@ def choose_file(purpose: Purpose) -> Upload | None:
         _ask_for_file(purpose)
         return None
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(f":material/description: **{_plain(upload.name)}** · {size(len(upload.content))}")
+        st.markdown(
+            f":material/description: **{_plain(upload.name)}** · {size(len(upload.content))}"
+        )
         st.space("stretch")
         st.button(
             _("Choose another file"),
@@ -123,7 +125,10 @@ def show_inspection(inspection: Inspection) -> None:
         _("problems: {n}", n=report.problem_count),
     ]
     if inspection.valid:
-        st.success(_("The file can be used.") + " " + " · ".join(facts).capitalize(), icon=":material/task_alt:")
+        st.success(
+            _("The file can be used.") + " " + " · ".join(facts).capitalize(),
+            icon=":material/task_alt:",
+        )
     else:
         st.error(
             _(

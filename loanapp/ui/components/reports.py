@@ -83,3 +83,17 @@ def column_label(name: str | None) -> str:
 def table_height(n: int) -> int:
     """Height in pixels of a table that shows n rows, or scrolls beyond `ROWS_SHOWN`."""
     return 38 + 35 * min(n, ROWS_SHOWN)
+
+
+def ask_to_skip(report: Report) -> bool:
+    """Let the user leave the refused rows out, where others remain."""
+    if not 0 < report.invalid_rows < report.rows:
+        return False
+    return st.checkbox(
+        _(
+            "Leave the refused rows out (rows: {refused}) and predict the others (rows: {rest})",
+            refused=report.invalid_rows,
+            rest=report.rows - report.invalid_rows,
+        ),
+        key="skip_invalid",
+    )

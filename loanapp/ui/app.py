@@ -1,0 +1,16 @@
+"""The application: language, navigation, and the page that was asked for."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from loanapp.ui.components.frame import dress_page, show_sidebar
+from loanapp.ui.guard import guard
+from loanapp.ui.navigation import pages
+
+st.set_page_config(page_title="Loanapp", page_icon=":material/account_balance:", layout="wide")
+page = st.navigation(pages())
+dress_page()
+show_sidebar()
+with guard():
+    page.run()

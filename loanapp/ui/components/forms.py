@@ -1,0 +1,178 @@
+"""One client by form, made from the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import streamlit as st
+
+from loanapp.core.answers import ColumnProfile
+from loanapp.core.data.schema import Field
+from loanapp.ui.state import keep, language, recall
+from loanapp.ui.text import _, category, titled
+
+Client = Mapping[str, object]
+STEPS = 100
+GRID = 15
+
+
+def default_client(fields: Sequence[Field]) -> dict[str, object]:
+    """A client to start from: the contract's example, or the middle of the usual range."""
+    return {field.name: _default(field) for field in fields}
+
+
+def _default(field: Field) -> object:
+    if field.example is not None:
+        return field.example
+    if field.is_numeric:
+        return _rounded(field, sum(field.usual_range) / 2)
+    return field.enum[0] if field.enum else ""
+
+
+def client_form(
+    side: str, fields: Sequence[Field], profile: Mapping[str, ColumnProfile], *, exact: bool
+) -> dict[str, object]:
+    """Draw the form of one client and give the client as it stands.
+
+    Parameters
+    ----------
+    side
+        Which client: keeps the widgets of two forms apart.
+    fields
+        The columns that feed the model.
+    profile
+        How the columns are distributed in the training data: it widens the sliders.
+    exact
+        Number fields in place of sliders.
+    """
+    client = dict(recall(f"client_{side}") or default_client(fields))
+    for field in fields:
+        client[field.name] = _ask(side, field, client, profile.get(field.name), exact=exact)
+    keep(f"client_{side}", client)
+    return {field.name: client[field.name] for field in fields}
+
+
+def _ask(
+    side: str, field: Field, client: Client, seen: ColumnProfile | None, *, exact: bool
+) -> object:
+    key = f"{side}_{field.name}"
+    value = client.get(field.name, _default(field))
+    about = field.describe(language()) or None
+    if field.enum:
+        options = list(field.enum)
+        index = options.index(str(value)) if str(value) in options else 0
+        return st.selectbox(
+            titled(field),
+            options,
+            index,
+            format_func=lambda option: category(field, option),
+            key=key,
+            help=about,
+        )
+    if not field.is_numeric:
+        return st.text_input(titled(field), str(value), key=key, help=about)
+    if exact:
+        return _ask_number(f"{key}_exact", field, float(str(value)), about)
+    return _ask_slider(key, field, float(str(value)), slider_range(field, seen), about)
+
+
+def _ask_number(key: str, field: Field, value: float, about: str | None) -> float | int:
+    whole = field.type == "integer"
+    kind: type[int] | type[float] = int if whole else float
+    answer = st.number_input(
+        titled(field),
+        min_value=None if field.minimum is None else kind(field.minimum),
+        max_value=None if field.maximum is None else kind(field.maximum),
+        value=kind(value),
+        step=1 if whole else None,
+        format="%d" if whole else "%.1f",
+        key=key,
+        help=about,
+    )
+    return kind(answer)
+
+
+def _ask_slider(
+    key: str, field: Field, value: float, bounds: tuple[float, float], about: str | None
+) -> float | int:
+    low, high = min(bounds[0], value), max(bounds[1], value)
+    if field.type == "integer":
+        return int(
+            st.slider(titled(field), int(low), int(high), int(value), 1, key=key, help=about)
+        )
+    step = _step(high - low)
+    return float(
+        st.slider(
+            titled(field), float(low), float(high), float(value), step,
+            format="%.0f" if step >= 1 else "%.1f", key=key, help=about,
+        )
+    )  # fmt: skip
+
+
+def slider_range(field: Field, seen: ColumnProfile | None) -> tuple[float, float]:
+    """The usual range, widened to what the training data had, within what the contract allows."""
+    low, high = field.usual_range
+    if seen and seen.minimum is not None and seen.maximum is not None:
+        low, high = min(low, seen.minimum), max(high, seen.maximum)
+    low = low if field.minimum is None else max(low, field.minimum)
+    high = high if field.maximum is None else min(high, field.maximum)
+    return float(np.floor(low)), float(np.ceil(high))
+
+
+def variants(field: Field, seen: ColumnProfile | None) -> list[object]:
+    """The values of a column along which an amount is drawn."""
+    if field.enum:
+        return list(field.enum)
+    if not field.is_numeric:
+        return []
+    low, high = slider_range(field, seen)
+    return list(dict.fromkeys(_rounded(field, value) for value in np.linspace(low, high, GRID)))
+
+
+def read_client(
+    fields: Sequence[Field], parameters: Mapping[str, str], prefix: str
+) -> dict[str, object] | None:
+    """Read a client from a link's parameters; what the contract does not allow is left out."""
+    client = default_client(fields)
+    found = False
+    for field in fields:
+        text = parameters.get(prefix + field.name)
+        value = None if text is None else _parse(field, text)
+        if value is not None:
+            client[field.name], found = value, True
+    return client if found else None
+
+
+def write_client(client: Client, prefix: str) -> dict[str, str]:
+    """Write a client as a link's parameters."""
+    return {prefix + name: str(value) for name, value in client.items()}
+
+
+def _parse(field: Field, text: str) -> object:
+    if field.enum:
+        return text if text in field.enum else None
+    if not field.is_numeric:
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    low = -np.inf if field.minimum is None else field.minimum
+    high = np.inf if field.maximum is None else field.maximum
+    return _rounded(field, value) if low <= value <= high and np.isfinite(value) else None
+
+
+def _rounded(field: Field, value: float) -> object:
+    return round(value) if field.type == "integer" else round(float(value), 2)
+
+
+def _step(span: float) -> float:
+    """A round step that divides the span into about a hundred."""
+    power = 10.0 ** np.floor(np.log10(max(span, 1e-6) / STEPS))
+    return float(max(power, 0.1))
+
+
+def explain_form() -> str:
+    """What the form is made of."""
+    return _("The form is made from the contract: one field for each column that feeds the model.")

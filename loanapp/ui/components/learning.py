@@ -1,0 +1,106 @@
+"""What a training learned, in pictures and beside other models."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from loanapp.core.answers import ModelDetails, TrainingResult
+from loanapp.core.data.schema import Field
+from loanapp.ui.charts.base import show
+from loanapp.ui.charts.learning import loss_curve, predicted_against_actual, residuals_by_decile
+from loanapp.ui.components.metrics import compare_models, how_good
+from loanapp.ui.components.status import details, go_to
+from loanapp.ui.components.versions import confirm_promotion
+from loanapp.ui.state import backend, schema
+from loanapp.ui.text import _, amount, number, percent, say
+
+
+def show_pictures(details: ModelDetails, target: Field) -> None:
+    """Draw the training curve, predicted against actual, and the residuals by tenth."""
+    evaluation = details.evaluation
+    left, right = st.columns(2)
+    with left:
+        st.markdown("##### " + _("Predicted and actual amounts"))
+        show(
+            predicted_against_actual(evaluation, target),
+            _("Held-out rows: predicted against actual amounts.")
+            + " "
+            + how_good(evaluation, target),
+        )
+        st.caption(
+            _("Each point is a held-out row; on the line, the prediction is exact.")
+            + _bounds_sentence(details, target)
+        )
+    with right:
+        st.markdown("##### " + _("Where the errors are"))
+        show(
+            residuals_by_decile(evaluation, target),
+            _("Actual minus predicted amounts by tenth of the predictions."),
+        )
+        st.caption(
+            _("Box: the middle half of the errors; thin line: eight in ten; mark: the median.")
+        )
+    with st.expander(_("Training curve"), icon=":material/show_chart:"):
+        if evaluation.epochs:
+            show(
+                loss_curve(evaluation.epochs, evaluation.losses, evaluation.val_losses),
+                _("Loss by epoch; the last on validation rows: {loss}.",
+                  loss=number(evaluation.val_losses[-1], 4)),
+            )  # fmt: skip
+        else:
+            st.caption(_("This version has no training curve."))
+
+
+def show_outcome(result: TrainingResult) -> None:
+    """Say what a training came to: the decision, the figures, the pictures, the next step."""
+    target = schema().target
+    banner = st.success if result.promoted else st.info
+    icon = ":material/rocket_launch:" if result.promoted else ":material/inventory_2:"
+    banner(say(result.message), icon=icon)
+    new = details(result.model_version, result.run_id)
+    if new is None:
+        return
+    _show_comparison(result, new, target)
+    with st.container(horizontal=True):
+        _next_steps(result)
+    show_pictures(new, target)
+
+
+def _show_comparison(result: TrainingResult, new: ModelDetails, target: Field) -> None:
+    """Put the new model beside the champion and beside predicting the mean."""
+    columns = [(_("Version {version}", version=result.model_version), result.metrics)]
+    if result.comparison:
+        columns += champion_columns(result.comparison)
+    columns.append((_("Predicting the mean"), new.evaluation.baseline))
+    compare_models(columns, target, alternative=_("Metrics of the new model beside others'"))
+    share = percent(new.evaluation.coverage, 1)
+    st.caption(
+        how_good(new.evaluation, target)
+        + " "
+        + _("The 90 % interval holds {share} of the held-out amounts.", share=share)
+    )
+
+
+def _next_steps(result: TrainingResult) -> None:
+    """Promote or leave; where it is live already, predict or look back."""
+    live = backend().health().model_version
+    if live == result.model_version:
+        go_to(_("Predict the amounts of a file"), "predict", key="after_predict", primary=True,
+              icon=":material/table_chart:")  # fmt: skip
+        go_to(_("See the versions"), "models", key="after_models", icon=":material/inventory_2:")
+    elif st.button(
+        _("Put version {version} live", version=result.model_version),
+        key="promote_new", type="primary", icon=":material/rocket_launch:",
+    ):  # fmt: skip
+        confirm_promotion(result.model_version, live)
+
+
+def _bounds_sentence(details: ModelDetails, target: Field) -> str:
+    evaluation = details.evaluation
+    bounds = [b for b in (evaluation.floor, evaluation.ceiling) if b is not None]
+    if not bounds:
+        return ""
+    return " " + _(
+        "Dashed: where the amounts are cut off ({bounds}).",
+        bounds=", ".join(amount(b, target) for b in bounds),
+    )

@@ -1,0 +1,65 @@
+"""What the operator has set, in words: feature policy, limits, versions."""
+
+from __future__ import annotations
+
+import platform
+
+import pandas as pd
+import streamlit as st
+
+from loanapp import __version__
+from loanapp.ui.backend import settings
+from loanapp.ui.components.choices import explain_policy, policy_name, promotion_name
+from loanapp.ui.state import schema
+from loanapp.ui.text import _, duration, label, number, percent
+
+
+def show_policy() -> None:
+    """Say which columns feed a new model, and which the law restricts."""
+    chosen = settings().features
+    used = ", ".join(label(field) for field in schema().features(chosen))
+    st.markdown(f"**{policy_name(chosen)}** : {used}")
+    st.caption(
+        explain_policy()
+        + " "
+        + _("The choice can be changed for each training; {variable} sets the default.",
+            variable="`LOANAPP_FEATURES`")
+    )  # fmt: skip
+
+
+def show_limits() -> None:
+    """List the limits with what each is for."""
+    now = settings()
+    rows = [
+        (_("Size of a file"), _("{n} MB", n=now.max_upload_mb), "LOANAPP_MAX_UPLOAD_MB",
+         _("Larger files are refused before they are read.")),
+        (_("Size of a file once decompressed"), _("{n} MB", n=now.max_decompressed_mb),
+         "LOANAPP_MAX_DECOMPRESSED_MB", _("Protects the memory from compressed files.")),
+        (_("Rows"), number(now.max_rows), "LOANAPP_MAX_ROWS", _("Rows in one file.")),
+        (_("Columns"), number(now.max_columns), "LOANAPP_MAX_COLUMNS", _("Columns in one file.")),
+        (_("Time of a training"), duration(now.training_time_limit_s),
+         "LOANAPP_TRAINING_TIME_LIMIT_S", _("A training that takes longer is stopped.")),
+        (_("When a new model goes live"), promotion_name(now.promotion), "LOANAPP_PROMOTION",
+         _("Can be changed for each training.")),
+        (_("Margin of “not worse”"), percent(now.promotion_margin_pct / 100, 1),
+         "LOANAPP_PROMOTION_MARGIN_PCT", _("Tolerated increase of the mean absolute error.")),
+        (_("Held-out rows"), percent(now.holdout_share), "LOANAPP_HOLDOUT_SHARE",
+         _("Share of the rows kept aside to measure a model.")),
+    ]  # fmt: skip
+    columns = [_("Setting"), _("Value"), _("Variable"), _("What it does")]
+    st.table(pd.DataFrame(rows, columns=columns), hide_index=True, alt=_("Limits in force"))
+
+
+def show_versions() -> None:
+    """Show the versions of what is installed."""
+    now = settings()
+    facts = {
+        "Loanapp": __version__,
+        "Python": platform.python_version(),
+        "Streamlit": st.__version__,
+        _("Folder of the data"): str(now.home),
+        _("Contract"): str(now.data_schema or _("built in")),
+        "MLflow": now.mlflow_url,
+    }
+    frame = pd.DataFrame({_("What"): list(facts), _("Value"): list(facts.values())})
+    st.table(frame, hide_index=True, alt=_("Versions and places"))

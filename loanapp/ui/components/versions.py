@@ -1,0 +1,194 @@
+"""The registered versions: table, comparison, promotion with reason and confirmation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from loanapp.core.answers import HistoryEntry, ModelVersion
+from loanapp.core.data.schema import Field
+from loanapp.ui.backend import settings
+from loanapp.ui.components.choices import policy_name
+from loanapp.ui.components.metrics import compare_models, explain_mae, explain_r2
+from loanapp.ui.components.reports import table_height
+from loanapp.ui.guard import guarded
+from loanapp.ui.state import backend, recall, keep
+from loanapp.ui.text import _, moment, titled
+
+
+def show_versions(models: Sequence[ModelVersion], target: Field) -> None:
+    """List the versions, newest first."""
+    frame = pd.DataFrame(
+        {
+            "version": [m.version for m in models],
+            "state": [_("live") if m.champion else _("in reserve") for m in models],
+            "created": [m.created_at for m in models],
+            "mae": [m.metrics.mae if m.metrics else None for m in models],
+            "r2": [m.metrics.r2 if m.metrics else None for m in models],
+            "rows": pd.array([m.rows for m in models], dtype="Int64"),
+            "file": [m.file_name for m in models],
+            "features": [policy_name(m.features) for m in models],
+            "author": [m.author for m in models],
+            "reason": [m.reason for m in models],
+            "run": [run_link(m.run_id) for m in models],
+        }
+    )
+    column = st.column_config
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height=table_height(len(models)),
+        placeholder="—",
+        column_config={
+            "version": column.TextColumn(_("Version"), width=70, pinned=True),
+            "state": column.TextColumn(_("State"), width=100),
+            "created": column.DatetimeColumn(_("Trained on"), format="DD/MM/YYYY HH:mm"),
+            "mae": column.NumberColumn(f"MAE ({target.unit})" if target.unit else "MAE",
+                                       format="localized", help=explain_mae()),
+            "r2": column.NumberColumn("R²", format="%.3f", help=explain_r2()),
+            "rows": column.NumberColumn(_("Rows"), format="localized"),
+            "file": column.TextColumn(_("File")),
+            "features": column.TextColumn(_("Columns")),
+            "author": column.TextColumn(_("Author")),
+            "reason": column.TextColumn(_("Reason")),
+            "run": column.LinkColumn(_("MLflow run"), display_text=_("Open")),
+        },
+        alt=_("Registered versions, newest first"),
+    )  # fmt: skip
+
+
+def run_link(run_id: str) -> str:
+    """Address of a run in MLflow's own pages."""
+    return f"{settings().mlflow_url.rstrip('/')}/#/runs/{run_id}"
+
+
+def compare_two(models: Sequence[ModelVersion], target: Field) -> None:
+    """Let the reader put two versions side by side."""
+    by_version = {m.version: m for m in models}
+    names = list(by_version)
+    left, right = st.columns(2)
+    first = _choose(left, _("First version"), names, "compare_first", names[0])
+    second = _choose(right, _("Second version"), names, "compare_second", names[1])
+    pair = [(_("Version {version}", version=v), by_version[v].metrics) for v in (first, second)]
+    if first == second:
+        st.caption(_("Choose two different versions."))
+        return
+    compare_models(pair, target, alternative=_("Metrics of two versions side by side"))
+    st.caption(
+        _(
+            "Each version is measured on its own held-out rows: figures on different files say less than the comparison made while training."
+        )  # fmt: skip
+    )
+
+
+def _choose(place: Any, text: str, names: list[str], key: str, default: str) -> str:
+    kept = recall(key, default)
+    index = names.index(kept) if kept in names else names.index(default)
+    choice = place.selectbox(text, names, index, key=key)
+    keep(key, choice)
+    return choice
+
+
+def show_history(history: Sequence[HistoryEntry]) -> None:
+    """List every change of the live model, newest first."""
+    frame = pd.DataFrame(
+        {
+            _("When"): [moment(entry.at) for entry in history],
+            _("Version"): [entry.version for entry in history],
+            _("Before"): [entry.previous or "—" for entry in history],
+            _("How"): [action_name(entry) for entry in history],
+            _("Author"): [entry.author or "—" for entry in history],
+            _("Reason"): [entry.reason or "—" for entry in history],
+        }
+    )
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height=table_height(len(history)),
+        alt=_("Changes of the live model, newest first"),
+    )
+
+
+def action_name(entry: HistoryEntry) -> str:
+    """Say how a version went live."""
+    return {
+        "train": _("Training"),
+        "promote": _("Promotion"),
+        "rollback": _("Roll back"),
+        "reconcile": _("Reconciliation with the registry"),
+    }[entry.action]
+
+
+def choose_version(models: Sequence[ModelVersion]) -> tuple[str, str]:
+    """Let the user choose a version and put it live; give the version and its run."""
+    live = next((m.version for m in models if m.champion), None)
+    names = [m.version for m in models]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        version = _choose(st, _("Version to look at"), names, "chosen_version", live or names[0])
+        if version == live:
+            st.badge(_("live"), icon=":material/check_circle:", color="green")
+        elif st.button(
+            _("Put version {version} live", version=version),
+            key="promote", type="primary", icon=":material/rocket_launch:",
+        ):  # fmt: skip
+            confirm_promotion(version, live)
+    return version, next(m.run_id for m in models if m.version == version)
+
+
+def offer_rollback(history: Sequence[HistoryEntry]) -> None:
+    """Offer to go back to the version that was live before."""
+    before = next((entry.previous for entry in history if entry.previous), None)
+    if before is None:
+        return
+    if st.button(
+        _("Go back to version {version}", version=before), key="rollback", icon=":material/undo:",
+        help=_("The version that was live before the current one."),
+    ):  # fmt: skip
+        confirm_rollback(before)
+
+
+def confirm_promotion(version: str, live: str | None) -> None:
+    """Ask for an author and a reason, and promote once it is confirmed."""
+
+    @st.dialog(_("Put version {version} live", version=version), icon=":material/rocket_launch:")
+    @guarded
+    def ask() -> None:
+        st.write(
+            _("Version {version} will replace version {live} for everybody, at once.",
+              version=version, live=live or "—")
+        )  # fmt: skip
+        author, reason = _ask_why()
+        if st.button(_("Put live"), key="confirm_promote", type="primary"):
+            backend().promote(version, author=author, reason=reason)
+            keep("done", _("Version {version} is live.", version=version))
+            st.rerun()
+
+    ask()
+
+
+def confirm_rollback(back_to: str | None) -> None:
+    """Ask for an author and a reason, and roll back once it is confirmed."""
+
+    @st.dialog(_("Roll back"), icon=":material/undo:")
+    @guarded
+    def ask() -> None:
+        st.write(
+            _("Version {version}, which was live before, will serve again.", version=back_to or "—")
+        )
+        author, reason = _ask_why()
+        if st.button(_("Roll back"), key="confirm_rollback", type="primary"):
+            model = backend().rollback(author=author, reason=reason)
+            keep("done", _("Version {version} is live.", version=model.version))
+            st.rerun()
+
+    ask()
+
+
+def _ask_why() -> tuple[str, str]:
+    author = st.text_input(_("Author"), recall("author", ""), max_chars=100, key="why_author")
+    reason = st.text_area(_("Reason"), max_chars=500, key="why_reason", height=100)
+    keep("author", author)
+    return author, reason

@@ -1,0 +1,236 @@
+"""The Keras network: a committee of censored regressors trained side by side in one graph.
+
+Each of the K members is a small network beside a linear path. A member never sees its own fold of
+the rows: there its loss decides which of its epochs is kept. Together the folds make an honest
+judgement of every row, so that no row is lost to validation. Weights are stacked, (K, ...), so
+that a step of all the members is a few batched products, and an epoch one compiled graph.
+
+The only module that imports Keras.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from loanapp.core.model.committee import LOG_SPREAD, Weights
+
+WARM_UP = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What is learned from: (n, p) inputs, (n,) standardised amounts, (n,) side of the bounds."""
+
+    inputs: npt.NDArray[np.float32]
+    amounts: npt.NDArray[np.float32]
+    sides: npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How it is learned.
+
+    Parameters
+    ----------
+    train, validation
+        (K, m) and (K, v) row numbers: what each member learns from, and what it is judged on.
+    epochs, patience
+        At most so many epochs; stop after so many in which no member got better.
+    batch, steps
+        Rows in a step; steps in an epoch.
+    learning_rate, weight_decay
+        Of AdamW: the peak of a cosine schedule with a linear warm-up; per step, times the rate.
+    """
+
+    train: npt.NDArray[np.intp]
+    validation: npt.NDArray[np.intp]
+    epochs: int
+    patience: int
+    batch: int
+    steps: int
+    learning_rate: float
+    weight_decay: float
+
+
+def log_cdf(z: Any) -> Any:
+    """Logarithm of the standard normal distribution function, safe far in the lower tail.
+
+    Below -5 by its asymptotic series; both branches are kept finite, so that the gradient is.
+    """
+    near, far = tf.maximum(z, -5.0), tf.minimum(z, -5.0)
+    u = 1 / (far * far)
+    series = tf.math.log1p(-u * (1 - u * (3 - 15 * u)))
+    tail = -0.5 * far * far - tf.math.log(-far) - 0.5 * math.log(2 * math.pi) + series
+    return tf.where(z > -5.0, tf.math.log(0.5 * tf.math.erfc(near * -math.sqrt(0.5))), tail)
+
+
+def censored_loss(out: Any, amounts: Any, sides: Any) -> Any:
+    """Negative log-likelihood of amounts that may stand on a bound, up to a constant.
+
+    Parameters
+    ----------
+    out
+        (..., 2) centre and logarithm of the spread.
+    amounts, sides
+        (...) amounts, and -1 on the floor, 0 within, 1 on the ceiling.
+    """
+    log_spread = tf.clip_by_value(out[..., 1], *LOG_SPREAD)
+    z = (amounts - out[..., 0]) * tf.exp(-log_spread)
+    on_bound = -log_cdf(tf.where(sides > 0, -z, z))
+    return tf.where(sides == 0, 0.5 * z * z + log_spread, on_bound)
+
+
+class Committee(keras.Model):  # type: ignore[misc]
+    """K networks with two hidden layers beside a linear path, as stacked weights.
+
+    Parameters
+    ----------
+    weights
+        Initial values. ``linear`` (K, d, 2), ``intercept`` (K, 1, 2); ``weight_1`` (K, p, H),
+        ``bias_1`` (K, 1, H), ``weight_2`` (K, H, H), ``bias_2`` (K, 1, H), ``weight_out``
+        (K, H, 2).
+    mask
+        (K, p, 1) which inputs each member's hidden layers see.
+    """
+
+    def __init__(self, weights: Weights, mask: npt.NDArray[np.float32]) -> None:
+        super().__init__()
+        self.width = weights["linear"].shape[1]
+        self.mask = tf.constant(mask)
+        for name, value in weights.items():
+            setattr(self, name, self._add(name, value))
+
+    def _add(self, name: str, value: npt.NDArray[np.float32]) -> Any:
+        variable = self.add_weight(shape=value.shape, name=name, dtype="float32")
+        variable.assign(value)
+        return variable
+
+    def call(self, inputs: Any) -> Any:
+        """(K, m, p) inputs to (K, m, 2) centres and logarithms of spreads."""
+        h = keras.ops.silu(inputs @ (self.weight_1 * self.mask) + self.bias_1)
+        h = keras.ops.silu(h @ self.weight_2 + self.bias_2)
+        line = inputs[..., : self.width] @ self.linear + self.intercept
+        return line + h @ self.weight_out
+
+
+class _Trainer:
+    """One epoch of a committee as one graph, and the best weights so far."""
+
+    def __init__(self, model: Committee, rows: Rows, plan: Plan) -> None:
+        self.model, self.plan = model, plan
+        self.inputs, self.amounts = tf.constant(rows.inputs), tf.constant(rows.amounts)
+        self.sides = tf.constant(rows.sides)
+        self.validation = tf.constant(plan.validation)
+        self.variables = [v.value for v in model.trainable_variables]
+        self.best = [tf.Variable(v) for v in self.variables]
+        self.best_loss = tf.Variable(self._losses(self.validation))
+        self.optimizer = _optimizer(plan)
+        self.optimizer.exclude_from_weight_decay([model.linear, model.intercept])
+        self.optimizer.build(model.trainable_variables)
+        self.epoch = tf.function(self._epoch)
+
+    def _losses(self, rows: Any) -> Any:
+        """(K,) mean losses of the members, each on its row of row numbers."""
+        out = self.model.call(tf.gather(self.inputs, rows))
+        amounts, sides = tf.gather(self.amounts, rows), tf.gather(self.sides, rows)
+        return tf.reduce_mean(censored_loss(out, amounts, sides), axis=1)
+
+    def _epoch(self, batches: Any) -> tuple[Any, Any]:
+        """Take the steps of (steps, K, batch) row numbers; mean train and validation losses."""
+        total = 0.0
+        for batch in batches:
+            with tf.GradientTape() as tape:
+                losses = self._losses(batch)
+                loss = tf.reduce_sum(losses)
+            self.optimizer.apply(
+                tape.gradient(loss, self.variables), self.model.trainable_variables
+            )
+            total += tf.reduce_mean(losses)
+        losses = self._losses(self.validation)
+        self._keep(losses)
+        return total / tf.cast(tf.shape(batches)[0], tf.float32), tf.reduce_mean(losses)
+
+    def _keep(self, losses: Any) -> None:
+        better = losses < self.best_loss
+        for best, value in zip(self.best, self.variables, strict=True):
+            shape = [-1] + [1] * (len(value.shape) - 1)
+            best.assign(tf.where(tf.reshape(better, shape), value, best))
+        self.best_loss.assign(tf.where(better, losses, self.best_loss))
+
+
+def _optimizer(plan: Plan) -> Any:
+    steps = plan.epochs * plan.steps
+    warm_up = max(1, round(WARM_UP * steps))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        plan.learning_rate / warm_up,
+        max(1, steps - warm_up),
+        warmup_target=plan.learning_rate,
+        warmup_steps=warm_up,
+    )
+    return keras.optimizers.AdamW(schedule, weight_decay=plan.weight_decay, beta_2=0.98)
+
+
+def train(
+    weights: Weights,
+    mask: npt.NDArray[np.float32],
+    rows: Rows,
+    plan: Plan,
+    rng: np.random.Generator,
+    progress: Callable[[int, float, float], None],
+) -> Weights:
+    """Train a committee.
+
+    Parameters
+    ----------
+    weights, mask
+        Initial values and visible inputs, as `Committee` takes them.
+    rows, plan
+        What is learned from, and how.
+    rng
+        Shuffles the rows.
+    progress
+        Called after each epoch with its number (from 1) and its training and validation loss.
+        What it raises ends the training.
+
+    Returns
+    -------
+    dict
+        Weights named and shaped as the initial ones: each member's of its best epoch.
+    """
+    model = Committee(weights, mask)
+    trainer = _Trainer(model, rows, plan)
+    best, waited = math.inf, 0
+    try:
+        for number in range(1, plan.epochs + 1):
+            loss, val_loss = trainer.epoch(tf.constant(_batches(plan, rng)))
+            progress(number, float(loss), float(val_loss))
+            now = float(tf.reduce_mean(trainer.best_loss))
+            waited = 0 if now < best - 1e-4 else waited + 1
+            best = min(best, now)
+            if waited >= plan.patience:
+                break
+        return _values(model, trainer.best)
+    finally:
+        del trainer, model
+        gc.collect()
+
+
+def _batches(plan: Plan, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    """(steps, K, batch) row numbers: each member's rows in an order of its own."""
+    members = len(plan.train)
+    rows = np.resize(rng.permuted(plan.train, axis=1).T, (plan.steps * plan.batch, members))
+    return np.ascontiguousarray(rows.reshape(plan.steps, plan.batch, members).swapaxes(1, 2))
+
+
+def _values(model: Committee, best: list[Any]) -> Weights:
+    names = [v.name for v in model.trainable_variables]
+    return {name: value.numpy() for name, value in zip(names, best, strict=True)}

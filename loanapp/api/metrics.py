@@ -1,0 +1,96 @@
+"""What is counted, for Prometheus. No label holds what a client made up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from loanapp.core.service import Service
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600)
+
+__all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
+
+
+class Metrics:
+    """The metrics of one application, in a registry of its own.
+
+    Parameters
+    ----------
+    service
+        Asked once a scrape what serves and whether a training runs.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "loanapp_requests", "Requests answered.", ("method", "route", "status"),
+            registry=self.registry,
+        )  # fmt: skip
+        self._seconds = Histogram(
+            "loanapp_request_seconds", "Time from request to the end of the answer.", ("route",),
+            buckets=SECONDS, registry=self.registry,
+        )  # fmt: skip
+        self._rows = Counter(
+            "loanapp_predicted_rows", "Clients scored, by model version.", ("model_version",),
+            registry=self.registry,
+        )  # fmt: skip
+        self._refused = Counter(
+            "loanapp_refused_rows", "Clients refused for a problem.", registry=self.registry
+        )
+        ProcessCollector(registry=self.registry)
+        self.registry.register(_State(service))
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        known = method if method in METHODS else "other"
+        self._requests.labels(known, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def predicted(self, model_version: str, rows: int, refused: int) -> None:
+        """Count the rows of one prediction."""
+        self._rows.labels(model_version).inc(rows - refused)
+        self._refused.inc(refused)
+
+    def expose(self) -> bytes:
+        """Write everything in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class _State(Collector):
+    """What is true at the moment of the scrape."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def describe(self) -> Iterator[Metric]:
+        """Name nothing in advance: nothing is asked of the service before the first scrape."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask what serves."""
+        health = self._service.health()
+        model = GaugeMetricFamily(
+            "loanapp_model_info", "The version that serves.", labels=("version",)
+        )
+        if health.model_version is not None:
+            model.add_metric((health.model_version,), 1)
+        yield model
+        yield CounterMetricFamily(
+            "loanapp_model_reload_failures",
+            "How often a newer model could not be loaded; the one before it serves on.",
+            value=self._service.reload_failures,
+        )
+        yield GaugeMetricFamily(
+            "loanapp_training_active",
+            "1 while a training is queued or runs.",
+            value=float(any(job.active for job in self._service.jobs())),
+        )

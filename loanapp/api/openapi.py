@@ -1,0 +1,112 @@
+"""What FastAPI cannot know of the API's document: the bodies, and examples from the contract."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from loanapp.api.schemas import Problem, TrainingQuery
+from loanapp.core import transfer
+from loanapp.core.answers import PREDICTION_COLUMNS
+from loanapp.core.data.samples import sample_clients
+from loanapp.core.data.schema import Schema
+
+Json = dict[str, Any]
+
+PROBLEMS: dict[int | str, Json] = {
+    "default": {"model": Problem, "description": "A problem (RFC 9457)."}
+}
+PROBLEM_SCHEMA = {"$ref": "#/components/schemas/Problem"}
+PROBLEM_TYPE = "application/problem+json"
+EXAMPLE_ROWS = 3
+
+
+def complete(document: Json, schema: Schema) -> Json:
+    """Add the bodies of the calls that take files, the examples, and how errors look."""
+    paths = document["paths"]
+    options = TrainingQuery.model_json_schema()["properties"]
+    paths["/train"]["post"]["requestBody"] = _file_body(schema, target=True, options=options)
+    paths["/inspect"]["post"]["requestBody"] = _file_body(schema, target=False)
+    paths["/predict"]["post"]["requestBody"] = _clients_body(schema)
+    _add_answer_examples(paths["/predict"]["post"]["responses"]["200"]["content"], schema)
+    for path in paths.values():
+        for operation in path.values():
+            _mark_problems(operation["responses"])
+    for unused in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(unused, None)
+    return document
+
+
+def _file_body(schema: Schema, *, target: bool, options: Json | None = None) -> Json:
+    """A file, as a form's part or as the body itself."""
+    example = _csv(sample_clients(schema, EXAMPLE_ROWS, target=target).to_pylist())
+    file = {"type": "string", "format": "binary", "description": "CSV, Excel or Parquet."}
+    form = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": file, **(options or {})},
+    }
+    return {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": form},
+            "text/csv": {"schema": {"type": "string"}, "example": example},
+        },
+    }
+
+
+def _clients_body(schema: Schema) -> Json:
+    """A file, or clients as JSON."""
+    body = _file_body(schema, target=False)
+    names = [f for f in schema.fields if f.role != "target"]
+    client = {
+        "type": "object",
+        "properties": {f.name: _property(f.type, f.describe("en"), f.enum) for f in names},
+    }
+    clients = {
+        "type": "object",
+        "required": ["clients"],
+        "properties": {"clients": {"type": "array", "items": client}},
+    }
+    example = {"clients": sample_clients(schema, 2, target=False).to_pylist()}
+    body["content"]["application/json"] = {"schema": clients, "example": example}
+    return body
+
+
+def _property(kind: str, description: str, enum: tuple[str, ...]) -> Json:
+    """A cell: its kind, or null where it is missing."""
+    property_ = {"type": [kind, "null"], "description": description}
+    return {**property_, "enum": [*enum, None]} if enum and kind != "boolean" else property_
+
+
+def _add_answer_examples(content: Json, schema: Schema) -> None:
+    """Show an answer: as JSON, and as the file with the amounts added."""
+    amounts = sample_clients(schema, EXAMPLE_ROWS).column(schema.target.name).to_pylist()
+    content["application/json"]["example"] = {
+        "predictions": amounts,
+        "model_version": "3",
+        "n_rows": len(amounts),
+        "repairs": [],
+        "ignored_columns": [],
+    }
+    clients = sample_clients(schema, EXAMPLE_ROWS, target=False).to_pylist()
+    column = PREDICTION_COLUMNS["amounts"]
+    added = [{**client, column: amount} for client, amount in zip(clients, amounts, strict=True)]
+    content["text/csv"] = {"schema": {"type": "string"}, "example": _csv(added)}
+    content[transfer.MEDIA_TYPE] = {"schema": {"type": "string", "format": "binary"}}
+
+
+def _csv(rows: list[Json]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _mark_problems(responses: Json) -> None:
+    """Say that errors are problem+json, FastAPI's own among them."""
+    for status, response in responses.items():
+        if status in ("default", "422"):
+            response["content"] = {PROBLEM_TYPE: {"schema": PROBLEM_SCHEMA}}

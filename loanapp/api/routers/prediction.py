@@ -1,0 +1,123 @@
+"""Predict: a file or a few clients come in, their amounts go out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import Response, StreamingResponse
+
+from loanapp.api import predictions
+from loanapp.api.answering import Answering
+from loanapp.api.dependencies import AnsweringDep, Context, ContextDep
+from loanapp.api.schemas import Predictions
+from loanapp.api.uploads import ClientsDep, FileDep, Records, Upload
+from loanapp.core.answers import Inspection, Prediction
+
+router = APIRouter(tags=["prediction"])
+
+ROWS_AT_ONCE = 20_000
+
+SkipInvalid = Annotated[
+    bool,
+    Query(description="Score the good rows of a file and return the others with their reasons."),
+]
+Interval = Annotated[
+    bool, Query(description="Add the bounds of the 90 % interval and the expected amount.")
+]
+Excel = Annotated[
+    bool, Query(description="CSV as a French Excel opens it: semicolons and decimal commas.")
+]
+Purpose = Annotated[
+    Literal["train", "predict"], Query(description="What the file is for: does it need a target?")
+]
+Accept = Annotated[str, Header(include_in_schema=False)]
+
+
+@router.post(
+    "/predict",
+    response_model=Predictions,
+    responses={
+        200: {
+            "description": "The amounts, in the order of the file's data rows.",
+            "content": {predictions.CSV: {}, predictions.ARROW: {}},
+        }
+    },
+)
+async def predict(
+    clients: ClientsDep,
+    context: ContextDep,
+    answering: AnsweringDep,
+    skip_invalid: SkipInvalid = False,
+    interval: Interval = False,
+    excel: Excel = False,
+    accept: Accept = "",
+) -> Response:
+    """Predict the amount of each client of a file, or of a JSON list.
+
+    `Accept` chooses the answer: JSON, the file itself with the amounts added (`text/csv`), or
+    an Arrow stream. A file with problems is refused with all of them; `skip_invalid` scores the
+    rows that have none.
+    """
+    wanted = _Wanted(predictions.negotiate(accept), interval, excel, answering)
+    if isinstance(clients, Upload):
+        return await context.work(_score_file, context, clients, skip_invalid, wanted)
+    return await context.ask(_score_records, context, clients, wanted)
+
+
+@router.post("/inspect", response_model=Inspection)
+async def inspect(
+    upload: FileDep, context: ContextDep, answering: AnsweringDep, purpose: Purpose = "predict"
+) -> Response:
+    """Read a file without using it: its problems, its repairs, how its columns are distributed."""
+    inspection = await context.work(context.service.inspect, upload.file, purpose)
+    return answering(Inspection, inspection)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """How the caller wants the answer."""
+
+    kind: str
+    interval: bool
+    excel: bool
+    answering: Answering
+
+
+def _score_file(context: Context, file: Upload, skip_invalid: bool, wanted: _Wanted) -> Response:
+    prediction = context.service.predict(file.file, skip_invalid=skip_invalid)
+    return _answer(context, prediction, wanted, PurePath(file.name).stem or "clients")
+
+
+def _score_records(context: Context, clients: Records, wanted: _Wanted) -> Response:
+    return _answer(context, context.service.predict_records(clients), wanted, "clients")
+
+
+def _answer(context: Context, prediction: Prediction, wanted: _Wanted, stem: str) -> Response:
+    """Write a prediction; a long one goes out in blocks while the later ones are made."""
+    rows = len(prediction.amounts)
+    context.metrics.predicted(prediction.model_version, rows, prediction.report.invalid_rows)
+    headers = {**wanted.answering.headers, "X-Model-Version": prediction.model_version}
+    if wanted.kind == predictions.CSV:
+        headers["Content-Disposition"] = _attachment(f"{stem}-predictions.csv")
+    blocks = _blocks(prediction, wanted)
+    if rows > ROWS_AT_ONCE:
+        return StreamingResponse(blocks, headers=headers, media_type=wanted.kind)
+    return Response(b"".join(blocks), headers=headers, media_type=wanted.kind)
+
+
+def _blocks(prediction: Prediction, wanted: _Wanted) -> Iterator[bytes]:
+    if wanted.kind == predictions.CSV:
+        return predictions.csv_blocks(prediction, interval=wanted.interval, excel=wanted.excel)
+    if wanted.kind == predictions.ARROW:
+        return predictions.arrow_blocks(prediction, wanted.answering)
+    return predictions.json_blocks(prediction, wanted.answering, interval=wanted.interval)
+
+
+def _attachment(name: str) -> str:
+    """Name a download, whatever characters its name has (RFC 6266)."""
+    return f"attachment; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,0 +1,337 @@
+"""How the command line speaks: tables and progress for a person, JSON for a script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from pydantic import TypeAdapter
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from loanapp.core.answers import (
+    Health,
+    HistoryEntry,
+    Job,
+    ModelVersion,
+    Prediction,
+    TrainingResult,
+)
+from loanapp.core.data.report import Report
+from loanapp.core.errors import (
+    InvalidBundle,
+    InvalidSchema,
+    InvalidTable,
+    LimitExceeded,
+    LoanappError,
+    Message,
+    NoModel,
+    RemoteUnavailable,
+    StoreUnavailable,
+    TrainingBusy,
+    TrainingFailed,
+    UnknownJob,
+    UnknownVersion,
+    message,
+)
+from loanapp.core.model.metrics import Metrics
+from loanapp.i18n import format_moment, format_number, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from loanapp.core.settings import Language
+
+EXIT_CODES: Mapping[type[LoanappError], int] = {
+    InvalidTable: 3,
+    LimitExceeded: 3,
+    NoModel: 4,
+    UnknownVersion: 4,
+    UnknownJob: 4,
+    InvalidBundle: 4,
+    TrainingBusy: 5,
+    TrainingFailed: 6,
+    StoreUnavailable: 7,
+    RemoteUnavailable: 7,
+    InvalidSchema: 8,
+}
+PROBLEMS_SHOWN = 20
+PHASES: Mapping[str, str] = {
+    "start": "Starting",
+    "read": "Reading the file",
+    "fit": "Training",
+    "evaluate": "Measuring",
+    "log": "Recording",
+    "register": "Registering",
+    "bundle": "Packing for serving",
+    "promote": "Going live",
+}
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """Standard output for results, standard error for everything else.
+
+    Parameters
+    ----------
+    language
+        Of the texts.
+    as_json
+        Whether results are for a script.
+    """
+
+    language: Language
+    as_json: bool = False
+    out: Console = field(default_factory=Console)
+    err: Console = field(default_factory=lambda: Console(stderr=True))
+
+    @staticmethod
+    def exit_code(error: LoanappError) -> int:
+        """Give the code a command ends with; 8 for what keeps it from starting at all."""
+        return next((EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES), 8)
+
+    def text(self, what: Message | str) -> str:
+        """Give a text in the terminal's language."""
+        return translate(what, self.language)
+
+    def say(self, what: Message | str) -> None:
+        """Say one sentence to the person."""
+        self.err.print(self.text(what), highlight=False, markup=False)
+
+    def result(self, kind: Any, value: object) -> None:
+        """Write a record as JSON to standard output."""
+        self.write_json(self.plain(kind, value))
+
+    def write_json(self, document: object) -> None:
+        """Write a JSON document to standard output."""
+        print(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())  # noqa: T201 - a result
+
+    def table(self, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Write a table to standard output."""
+        self.out.print(self._table(headings, rows))
+
+    def error(self, error: LoanappError) -> None:
+        """Show an error: what is wrong, and where in the file."""
+        report = error.report if isinstance(error, InvalidTable) else None
+        if self.as_json:
+            facts = {"error": error.code, "detail": self.text(error.message)}
+            if report:
+                facts |= self.plain(Report, report)
+            self.write_json(facts)
+            return
+        self.err.print(self.text(error.message), style="bold red", markup=False, highlight=False)
+        if report:
+            self.problems(report)
+
+    def problems(self, report: Report) -> None:
+        """Show the first problems of a file, and how many there are."""
+        shown = report.problems[:PROBLEMS_SHOWN]
+        rows = [
+            ("" if p.row is None else p.row, p.column or "", p.value or "", self.text(p.problem))
+            for p in shown
+        ]
+        if rows:
+            self.err.print(self._table(("Row", "Column", "Value", "Problem"), rows))
+        if report.problem_count > len(shown):
+            self.say(
+                message(
+                    "The first {shown} of {count} problems.",
+                    shown=len(shown),
+                    count=report.problem_count,
+                )
+            )
+
+    def notes(self, report: Report) -> None:
+        """Say what was repaired in a file and which columns were left aside."""
+        for repair in report.repairs:
+            self.say(
+                message(
+                    "{column}: {repair} ({count})",
+                    column=repair.column or "",
+                    repair=repair.repair,
+                    count=repair.count,
+                )
+            )
+        if report.ignored_columns:
+            names = ", ".join(report.ignored_columns)
+            self.say(message("Columns that were left aside: {names}", names=names))
+
+    def trained(self, result: TrainingResult) -> None:
+        """Show what a training came to."""
+        if self.as_json:
+            self.result(TrainingResult, result)
+            return
+        self.notes(result.report)
+        self.out.print(self.text(result.message), style="bold", markup=False, highlight=False)
+        rows = [(name, self.number(value)) for name, value in _metrics(result.metrics).items()]
+        rows.append((self.text("Rows"), self.number(result.n_rows)))
+        self.table(("Measure", "Value"), [*rows, (self.text("Run"), result.run_id)])
+
+    def predicted(self, prediction: Prediction, output: object) -> None:
+        """Say what was predicted, by which version, and what the reader had to say."""
+        report = prediction.report
+        if self.as_json:
+            self.write_json(
+                {
+                    "n_rows": len(prediction.amounts),
+                    "model_version": prediction.model_version,
+                    "output": str(output),
+                    **self.plain(Report, report),
+                }
+            )
+            return
+        self.notes(report)
+        self.problems(report)
+        self.say(
+            message(
+                "{count} clients, predicted by version {version} → {output}",
+                count=len(prediction.amounts) - report.invalid_rows,
+                version=prediction.model_version,
+                output=str(output),
+            )
+        )
+
+    def health(self, health: Health) -> None:
+        """Show what serves."""
+        if self.as_json:
+            self.result(Health, health)
+            return
+        if health.model_version is None:
+            self.say("No model serves yet.")
+            return
+        rows = [(self.text("Version"), health.model_version)]
+        rows.append((self.text("Trained"), self.moment(health.trained_at)))
+        if health.metrics:
+            rows += [(n, self.number(v)) for n, v in _metrics(health.metrics).items()]
+        self.table(("Measure", "Value"), rows)
+        if health.reload_error:
+            self.say(health.reload_error)
+
+    def versions(self, versions: list[ModelVersion]) -> None:
+        """List versions."""
+        if self.as_json:
+            self.result(list[ModelVersion], versions)
+            return
+        rows = [
+            (
+                v.version,
+                "●" if v.champion else "",
+                *(self.number(x) for x in (_metrics(v.metrics) if v.metrics else {}).values()),
+                *([""] * (0 if v.metrics else 3)),
+                "" if v.rows is None else self.number(v.rows),
+                self.moment(v.created_at),
+                v.author,
+                v.file_name,
+            )
+            for v in versions
+        ]
+        measures = ("MAE", "MSE", "R2")
+        self.table(("Version", "Live", *measures, "Rows", "Trained", "Author", "File"), rows)
+
+    def live(self, version: ModelVersion) -> None:
+        """Say which version serves now."""
+        if self.as_json:
+            self.result(ModelVersion, version)
+            return
+        self.say(message("Version {version} serves now.", version=version.version))
+
+    def history(self, entries: list[HistoryEntry]) -> None:
+        """List the changes of the model that serves."""
+        if self.as_json:
+            self.result(list[HistoryEntry], entries)
+            return
+        rows = [
+            (self.moment(e.at), e.version, e.previous or "", e.action, e.author, e.reason)
+            for e in entries
+        ]
+        self.table(("Since", "Version", "Before", "Action", "Author", "Reason"), rows)
+
+    def jobs(self, jobs: list[Job]) -> None:
+        """List trainings."""
+        if self.as_json:
+            self.result(list[Job], jobs)
+            return
+        rows = [
+            (
+                j.id,
+                self.text(j.state),
+                f"{j.share:.0%}",
+                self.moment(j.created_at),
+                j.author,
+                j.file_name,
+                self.text(j.reason) if j.reason else "",
+            )
+            for j in jobs
+        ]
+        self.table(("Training", "State", "Done", "Started", "Author", "File", "Reason"), rows)
+
+    def number(self, value: float) -> str:
+        """Write a number in the terminal's language."""
+        return format_number(value, self.language, decimals=3 if abs(value) < 10 else 0)
+
+    def moment(self, moment: datetime | None) -> str:
+        """Write a moment in the terminal's language."""
+        return format_moment(moment, self.language) if moment else ""
+
+    def plain(self, kind: Any, value: object) -> dict[str, Any]:
+        """Give a record as what JSON is written from."""
+        context = {"translate": self.text}
+        document: dict[str, Any] = TypeAdapter(kind).dump_python(
+            value, mode="json", by_alias=True, context=context
+        )
+        return document
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Show that something is under way."""
+        with self._progress() as progress:
+            progress.add_task(self.text(what), total=None, loss="")
+            yield
+
+    def follow(self, jobs: Iterator[Job]) -> Job | None:
+        """Show a training as a bar until it ends; gives it as it ended."""
+        last: Job | None = None
+        with self._progress() as progress:
+            task = progress.add_task(self.text(PHASES["start"]), total=1.0, loss="")
+            for last in jobs:
+                loss = f"{last.epoch}/{last.epochs}" if last.epochs else ""
+                progress.update(
+                    task,
+                    completed=last.share,
+                    description=self.text(PHASES.get(last.phase, last.phase)),
+                    loss=loss,
+                )
+        return last
+
+    def _progress(self) -> Progress:
+        return Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[loss]}"),
+            TimeElapsedColumn(),
+            console=self.err,
+            transient=True,
+            disable=self.as_json,
+        )
+
+    def _table(self, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+        table = Table(*map(self.text, headings), show_edge=False, pad_edge=False)
+        for row in rows:
+            table.add_row(*(_plain(cell) for cell in row))
+        return table
+
+
+def _plain(cell: object) -> Text:
+    """Show a cell as it is: no markup, and nothing that would steer the terminal."""
+    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(cell)))
+
+
+def _metrics(metrics: Metrics) -> dict[str, float]:
+    return {"MAE": metrics.mae, "MSE": metrics.mse, "R2": metrics.r2}

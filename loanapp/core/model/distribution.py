@@ -21,7 +21,7 @@ _CDF = np.array([0.5 * math.erfc(-z / math.sqrt(2)) for z in _GRID])
 
 def normal_density(z: npt.ArrayLike) -> Floats:
     """Density of the standard normal."""
-    return np.exp(-0.5 * np.square(np.asarray(z, float))) / math.sqrt(2 * math.pi)
+    return np.asarray(np.exp(-0.5 * np.square(np.asarray(z, float))) / math.sqrt(2 * math.pi))
 
 
 def normal_cdf(z: npt.ArrayLike) -> Floats:

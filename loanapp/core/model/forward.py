@@ -21,9 +21,9 @@ name                shape           dtype    step
 ``log_spread``      (2,)            float64  bounds of the second output
 ==================  ==============  =======  ==================================================
 
-``h_k`` is the k-th block of H columns of ``h``; ``silu(x) = x / (1 + exp(-x))``; from
-``pieces`` on, ``z`` is float32. The first output is the centre, the second the logarithm of the spread, both in
-the target's transformed unit. The average over the members is folded into ``linear``,
+``h_k`` is the k-th block of H columns of ``h``; ``silu(x) = x / (1 + exp(-x))``; from ``pieces``
+on, ``z`` is float32. The first output is the centre, the second the logarithm of the spread, both
+in the target's transformed unit. The average over the members is folded into ``linear``,
 ``intercept`` and ``weight_out``.
 """
 

@@ -14,6 +14,7 @@ from pydantic import Field as Doc
 
 from loanapp.core.data.profile import ColumnProfile
 from loanapp.core.data.report import Report
+from loanapp.core.data.validated import Rejected
 from loanapp.core.errors import Message
 from loanapp.core.model.evaluation import Evaluation
 from loanapp.core.model.metrics import Comparison, Metrics
@@ -188,7 +189,7 @@ class Prediction:
     report
         What the reader said of the file.
     rejected
-        The refused rows with ``reason``; n_rejected rows.
+        The refused rows as they stand in the file, with the reasons; None: no row was refused.
     """
 
     amounts: npt.NDArray[np.float64]
@@ -198,7 +199,7 @@ class Prediction:
     model_version: str
     clients: pa.Table
     report: Report
-    rejected: pa.Table | None = None
+    rejected: Rejected | None = None
 
     def to_table(self) -> pa.Table:
         """The file's own columns with ours added: null where a row was refused."""

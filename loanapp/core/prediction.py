@@ -131,7 +131,7 @@ def predict(served: Served, table: Table) -> Prediction:
         model_version=served.version,
         clients=clients_of(table, rows),
         report=table.report,
-        rejected=table.rejected,
+        rejected=table.rejected if table.rejected.rows else None,
     )
 
 

@@ -20,7 +20,7 @@ from loanapp.core.data.schema import Schema, load_schema
 from loanapp.core.errors import LoanappError, Message, message
 from loanapp.core.home import PARTIAL, Home
 from loanapp.core.jobs import Request
-from loanapp.core.model.bundle import Bundle, save_bundle
+from loanapp.core.model.bundle import Scorer, save_bundle
 from loanapp.core.model.metrics import Comparison, compare
 from loanapp.core.model.training import Progress, TrainedModel, train
 from loanapp.core.settings import Promotion, Settings
@@ -212,7 +212,7 @@ class _Retraining:
             return version, None
         holdout = trained.split.holdout
         actual = holdout[self._schema.target.name].to_numpy()
-        challenger = Bundle.of(trained).score(holdout).median()
+        challenger = Scorer.of(trained).score(holdout).median()
         groups = {
             f.name: holdout[f.name].cast(pa.string()).to_numpy(zero_copy_only=False)
             for f in self._schema.protected

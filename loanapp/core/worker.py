@@ -36,7 +36,7 @@ SHARES = {
     "bundle": 0.78, "log": 0.8, "register": 0.92, "promote": 0.95,
 }  # fmt: skip
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("loanapp.core.worker")
 
 
 class Cancelled(BaseException):

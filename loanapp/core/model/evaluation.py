@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from loanapp.core.model.distribution import Distribution
 from loanapp.core.model.metrics import Metrics, evaluate
-
-if TYPE_CHECKING:
-    from loanapp.core.model.regressor import Epoch
 
 POINTS_KEPT = 2_000
 COVERAGE = 0.90
@@ -62,7 +59,8 @@ def evaluate_model(
     distribution: Distribution,
     actual: npt.NDArray[np.float64],
     training_mean: float,
-    history: Sequence[Epoch],
+    losses: Sequence[float],
+    val_losses: Sequence[float],
 ) -> Evaluation:
     """Compare predicted distributions with the amounts of held-out rows.
 
@@ -74,8 +72,8 @@ def evaluate_model(
         Their amounts, shape (n,), in the target's unit.
     training_mean
         Mean amount of the training rows.
-    history
-        The epochs of the fit.
+    losses, val_losses
+        Of each epoch of the fit.
     """
     predicted = distribution.median()
     inside = (distribution.quantile(LOWER) <= actual) & (actual <= distribution.quantile(UPPER))
@@ -83,13 +81,13 @@ def evaluate_model(
     return Evaluation(
         metrics=evaluate(actual, predicted),
         baseline=evaluate(actual, np.full_like(actual, training_mean)),
-        epochs=tuple(e.epoch for e in history),
-        losses=tuple(float(e.loss) for e in history),
-        val_losses=tuple(float(e.val_loss) for e in history),
+        epochs=tuple(range(1, len(losses) + 1)),
+        losses=tuple(map(float, losses)),
+        val_losses=tuple(map(float, val_losses)),
         actual=tuple(actual[kept].tolist()),
         predicted=tuple(predicted[kept].tolist()),
-        floor=distribution.floor,
-        ceiling=distribution.ceiling,
+        floor=distribution.floor if math.isfinite(distribution.floor) else None,
+        ceiling=distribution.ceiling if math.isfinite(distribution.ceiling) else None,
         coverage=float(inside.mean()),
         median_error=float(np.median(np.abs(actual - predicted))),
         holdout_rows=len(actual),

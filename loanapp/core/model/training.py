@@ -84,6 +84,11 @@ class TrainedModel:
         """Rows trained and tested on."""
         return int(self.split.train.num_rows + self.split.holdout.num_rows)
 
+    def predict(self, data: pa.Table) -> npt.NDArray[np.float64]:
+        """Give the pipeline's own amounts for a table's rows, in the target's unit."""
+        frame = to_frame(data, list(self.feature_names))
+        return np.asarray(self.pipeline.predict(frame), np.float64)
+
 
 def split_rows(data: pa.Table, schema: Schema, share: float) -> Split:
     """Divide rows by a hash of their features.
@@ -152,7 +157,8 @@ def train(
         regressor.predict_distribution(encoded),
         _amounts(split.holdout, schema),
         float(amounts.mean()),
-        regressor.history_,
+        regressor.history_["loss"],
+        regressor.history_["val_loss"],
     )
     parameters = {
         "features": policy,

@@ -164,9 +164,9 @@ class Tracking:
 
     def _log_data(self, run_id: str, trained: TrainedModel) -> None:
         """Log the rows as the run's dataset, and keep them as Parquet by their content hash."""
-        import mlflow.data
         import pyarrow as pa
         import pyarrow.parquet as pq
+        from mlflow.data.pandas_dataset import from_pandas
         from mlflow.entities import DatasetInput, InputTag
 
         from loanapp.core.model.training import to_frame
@@ -176,9 +176,9 @@ class Tracking:
             file = Path(folder) / f"{trained.data_hash}.parquet"
             pq.write_table(data, file)
             self._client.log_artifact(run_id, str(file), DATA_ARTIFACT)
-        dataset = mlflow.data.from_pandas(
+        dataset = from_pandas(
             to_frame(data, data.column_names),
-            source=f"runs:/{run_id}/{DATA_ARTIFACT}/{trained.data_hash}.parquet",
+            source=f"{self._client.get_run(run_id).info.artifact_uri}/{DATA_ARTIFACT}/{file.name}",
             targets=trained.schema.target.name,
             name=f"{trained.schema.target.name}-{trained.data_hash[:8]}",
             digest=trained.data_hash[:36],

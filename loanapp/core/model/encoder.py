@@ -1,0 +1,189 @@
+"""The fitted preprocessing as arrays: from a validated table to the network's features.
+
+A number fills its gaps and may have a column that marks them; a category looks its row up in a
+table of codes, which has one row a known category, one for any other and one for a missing value.
+NumPy and Arrow only: the serving process uses this module. It is taken from a fitted
+ColumnTransformer by asking it, not by reading its insides: whatever steps it has, a category's
+codes are what it answers for that category.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from loanapp.core.data.schema import Field
+
+if TYPE_CHECKING:
+    from sklearn.compose import ColumnTransformer
+
+Floats = npt.NDArray[np.float64]
+UNKNOWN, MISSING = -2, -1
+
+
+@dataclass(frozen=True)
+class NumericCode:
+    """A number's features: ``value * slope + offset`` in each; a missing one has its own.
+
+    Parameters
+    ----------
+    slope, offset, missing
+        One entry a feature.
+    """
+
+    slope: Floats
+    offset: Floats
+    missing: Floats
+
+    def encode(self, column: pa.ChunkedArray, out: Floats) -> None:
+        """Write the features of a column's values; out has shape (n_rows, n_features)."""
+        values = column.to_numpy()
+        np.multiply(values[:, None], self.slope, out=out)
+        out += self.offset
+        gaps = np.isnan(values)
+        if gaps.any():
+            out[gaps] = self.missing
+
+
+@dataclass(frozen=True)
+class CategoryCode:
+    """A category's features: a row of a table.
+
+    Parameters
+    ----------
+    categories
+        The known categories.
+    table
+        Shape (n_categories + 2, n_features): then any other category, then a missing value.
+    """
+
+    categories: tuple[str, ...]
+    table: Floats
+
+    def encode(self, column: pa.ChunkedArray, out: Floats) -> None:
+        """Write the features of a column's values; out has shape (n_rows, n_features)."""
+        array = column.combine_chunks()
+        encoded = array if pa.types.is_dictionary(array.type) else pc.dictionary_encode(array)
+        place = {category: row for row, category in enumerate(self.categories)}
+        found = [place.get(text, UNKNOWN) for text in encoded.dictionary.to_pylist()]
+        rows = np.array([*found, MISSING])
+        codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+        np.take(self.table, rows[codes] % len(self.table), axis=0, out=out)
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """From a validated table to features.
+
+    Parameters
+    ----------
+    base
+        Shape (n_features,): the features that no column changes.
+    codes
+        By column: the places of its features, and how they are made.
+    """
+
+    base: Floats
+    codes: Mapping[str, tuple[npt.NDArray[np.intp], NumericCode | CategoryCode]]
+
+    def encode(self, data: pa.Table) -> Floats:
+        """Give the features of a table's rows, shape (n_rows, n_features)."""
+        features = np.empty((data.num_rows, len(self.base)))
+        features[:] = self.base
+        for name, (places, code) in self.codes.items():
+            block = np.empty((data.num_rows, len(places)))
+            code.encode(data[name], block)
+            features[:, places] = block
+        return features
+
+    @classmethod
+    def of(cls, fitted: ColumnTransformer, fields: Sequence[Field]) -> Encoder:
+        """Ask a fitted ColumnTransformer what it makes of each column's values."""
+        probe = _Probe(fitted, fields)
+        codes: dict[str, tuple[npt.NDArray[np.intp], NumericCode | CategoryCode]] = {}
+        for field in fields:
+            if field.is_numeric:
+                answers = probe.ask(field.name, [np.nan, 0.0, 1.0])
+                places = probe.places(answers)
+                missing, zero, one = answers[:, places]
+                codes[field.name] = places, NumericCode(one - zero, zero, missing)
+            else:
+                known = field.enum or _learned(fitted, field.name)
+                answers = probe.ask(field.name, [*known, _unused(known), None])
+                places = probe.places(answers)
+                codes[field.name] = places, CategoryCode(known, answers[:, places])
+        return cls(probe.base, codes)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Give it as named arrays without objects."""
+        arrays: dict[str, npt.NDArray[Any]] = {"base": self.base, "names": np.array([*self.codes])}
+        for number, (places, code) in enumerate(self.codes.values()):
+            arrays[f"{number}.places"] = places
+            if isinstance(code, NumericCode):
+                parts = (code.slope, code.offset, code.missing)
+                arrays[f"{number}.number"] = np.stack(parts)
+            else:
+                arrays[f"{number}.categories"] = np.array(code.categories, np.str_)
+                arrays[f"{number}.table"] = code.table
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Encoder:
+        """Read what `arrays` gave; raises KeyError or ValueError where it did not."""
+        codes: dict[str, tuple[npt.NDArray[np.intp], NumericCode | CategoryCode]] = {}
+        for number, name in enumerate(arrays["names"].tolist()):
+            code: NumericCode | CategoryCode
+            if f"{number}.number" in arrays:
+                code = NumericCode(*arrays[f"{number}.number"])
+            else:
+                categories = tuple(arrays[f"{number}.categories"].tolist())
+                code = CategoryCode(categories, arrays[f"{number}.table"])
+            codes[name] = arrays[f"{number}.places"], code
+        return cls(arrays["base"], codes)
+
+
+class _Probe:
+    """Asks a fitted ColumnTransformer for the features of rows that are empty but for a column."""
+
+    def __init__(self, fitted: ColumnTransformer, fields: Sequence[Field]) -> None:
+        self._fitted, self._fields = fitted, fields
+        self.base: Floats = self._transform(1, {})[0]
+
+    def ask(self, name: str, values: Sequence[object]) -> Floats:
+        """Give the features for each value of one column."""
+        return self._transform(len(values), {name: values})
+
+    def places(self, answers: Floats) -> npt.NDArray[np.intp]:
+        """Tell which features a column's values change."""
+        return np.flatnonzero((answers != self.base).any(axis=0))
+
+    def _transform(self, rows: int, given: Mapping[str, Sequence[object]]) -> Floats:
+        import pandas as pd
+
+        columns: dict[str, pd.Series[Any]] = {}
+        for field in self._fields:
+            values: Any = given.get(field.name, [None] * rows)
+            columns[field.name] = pd.Series(values, dtype="float64" if field.is_numeric else "str")
+        frame = pd.DataFrame(columns)
+        return np.asarray(self._fitted.transform(frame), np.float64)
+
+
+def _learned(fitted: ColumnTransformer, name: str) -> tuple[str, ...]:
+    """The categories that were learned for a column of open text."""
+    for _, transformer, columns in fitted.transformers_:
+        if name in columns:
+            encoder = transformer[-1] if hasattr(transformer, "steps") else transformer
+            found = encoder.categories_[list(columns).index(name)]
+            return tuple(c for c in found.tolist() if isinstance(c, str))
+    raise KeyError(name)
+
+
+def _unused(known: Sequence[str]) -> str:
+    """A text that is no known category."""
+    return max(known, key=len, default="") + "?"

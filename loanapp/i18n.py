@@ -75,11 +75,15 @@ def format_amount(value: float, unit: str | None, language: Language) -> str:
     return f"{number}\N{NO-BREAK SPACE}{unit}" if unit else number
 
 
-def format_moment(moment: datetime, language: Language) -> str:
-    """Write a date and a time, in the machine's time zone."""
-    from babel.dates import format_datetime
+def format_moment(moment: datetime, language: Language, timezone: str | None = None) -> str:
+    """Write a date and a time, in a time zone (``Europe/Paris``) or the machine's."""
+    from babel.dates import format_datetime, get_timezone
 
-    return str(format_datetime(moment.astimezone(), "medium", locale=language))
+    try:
+        zone = get_timezone(timezone) if timezone else None
+    except LookupError:
+        zone = None
+    return str(format_datetime(moment.astimezone(zone), "medium", locale=language))
 
 
 def preferred_language(accepted: str | None, default: Language) -> Language:

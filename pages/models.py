@@ -36,9 +36,9 @@ if chosen:
         show_pictures(chosen, target)
 offer_rollback(history)
 if len(models) > 1:
-    st.subheader(_("Compare two versions"))
+    st.header(_("Compare two versions"))
     compare_two(models, target)
-st.subheader(_("What was live when"))
+st.header(_("What was live when"))
 if history:
     show(live_timeline(history, datetime.now(UTC)), _("Which version was live when"))
     show_history(history)

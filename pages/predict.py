@@ -26,9 +26,12 @@ inspection = inspect_file(upload, "predict")
 show_inspection(inspection)
 skip_invalid = not inspection.valid and ask_to_skip(inspection.report)
 if st.button(
-    _("Predict"), key="predict", type="primary", icon=":material/calculate:",
+    _("Predict"),
+    key="predict",
+    type="primary",
+    icon=":material/calculate:",
     disabled=not (inspection.valid or skip_invalid),
-):  # fmt: skip
+):
     predict_file(upload, champion(health), skip_invalid=skip_invalid)
 
 scored = kept_prediction()

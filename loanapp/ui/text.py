@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import streamlit as st
+
 from loanapp.core.data.schema import Field
 from loanapp.core.errors import Message, message
 from loanapp.i18n import format_amount, format_moment, format_number, translate
 from loanapp.ui.state import language
 
 NBSP = "\N{NO-BREAK SPACE}"
+LARGE = 100
 
 
 def _(template: str, **values: object) -> str:
@@ -24,7 +27,21 @@ def say(text: Message | str) -> str:
 
 def amount(value: float, field: Field) -> str:
     """Write an amount of a column, with its unit."""
-    return format_amount(value, unit(field), language())
+    decimals = amount_decimals(field)
+    if decimals == 0:
+        return format_amount(value, unit(field), language())
+    return f"{number(value, decimals)}{NBSP}{unit(field) or ''}".strip()
+
+
+def signed(value: float, field: Field) -> str:
+    """Write a difference of amounts with its sign."""
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{amount(abs(value), field)}"
+
+
+def amount_decimals(field: Field) -> int:
+    """How many decimals an amount is shown with: none where cents say nothing."""
+    low, high = field.usual_range
+    return 0 if high - low >= LARGE else 2
 
 
 def number(value: float, decimals: int = 0) -> str:
@@ -40,7 +57,7 @@ def percent(share: float, decimals: int = 0) -> str:
 
 def moment(value: datetime) -> str:
     """Write a date and a time."""
-    return format_moment(value, language())
+    return format_moment(value, language(), st.context.timezone)
 
 
 def duration(seconds: float) -> str:

@@ -12,16 +12,16 @@ import pandas as pd
 
 from loanapp.core.answers import ColumnProfile
 from loanapp.core.data.schema import Field
-from loanapp.ui.charts.base import ACCENT, CONTRAST, HEIGHT
-from loanapp.ui.text import _, category, titled
+from loanapp.ui.charts.base import ACCENT, CONTRAST, HEIGHT, Drawing
+from loanapp.ui.text import _, category, titled, unit
 
-SMALL = 150
+SMALL, COMPACT = 230, 190
 BINS = 24
 
 
 def amounts_beside_training(
     amounts: npt.NDArray[np.float64], training: ColumnProfile | None, target: Field
-) -> alt.LayerChart:
+) -> Drawing:
     """Share of the clients by predicted amount (bars), beside the training data's (line)."""
     edges = np.asarray(training.edges if training and training.edges else _edges(amounts))
     counts = np.histogram(np.clip(amounts, edges[0], edges[-1]), edges)[0]
@@ -30,27 +30,31 @@ def amounts_beside_training(
 
 def column_beside_training(
     column: ColumnProfile, training: ColumnProfile | None, field: Field
-) -> alt.LayerChart:
+) -> Drawing:
     """How a column of the file is distributed (bars), beside the champion's training data."""
     if column.edges:
-        edges = np.asarray(column.edges)
-        return _histograms(edges, column.counts, _("This file"), training, field, SMALL)
+        edges, counts = _on_edges_of(column, training)
+        return _histograms(edges, counts, _("This file"), training, field, SMALL)
     return _categories(column, training, field)
 
 
 def _histograms(
     edges: npt.NDArray[np.float64],
-    counts: Sequence[int] | npt.NDArray[np.int64],
+    counts: Sequence[int] | npt.NDArray[np.generic],
     name: str,
     training: ColumnProfile | None,
     field: Field,
     height: int,
-) -> alt.LayerChart:
+) -> Drawing:
     bars = _density(edges, counts, name)
     names = [name, _("Training data")]
-    colour = alt.Color("which:N", title=None, sort=names,
-                       scale=alt.Scale(domain=names, range=[ACCENT, CONTRAST]),
-                       legend=alt.Legend(orient="top"))  # fmt: skip
+    colour = alt.Color(
+        "which:N",
+        title=None,
+        sort=names,
+        scale=alt.Scale(domain=names, range=[ACCENT, CONTRAST]),
+        legend=alt.Legend(orient="top"),
+    )
     x = alt.X("low:Q", title=titled(field), axis=alt.Axis(format=",.0f", tickCount=6))
     y = alt.Y("share:Q", title=_("Share of the rows"), axis=alt.Axis(format=".0%", tickCount=4))
     tips: list[Any] = [
@@ -62,7 +66,7 @@ def _histograms(
     layers: list[alt.Chart] = [
         alt.Chart(bars, height=height)
         .mark_bar(opacity=0.7, binSpacing=1)
-        .encode(x=x, x2="high:Q", y=y, color=colour, tooltip=tips)
+        .encode(x=x, x2="high:Q", y=y, y2=alt.datum(0), color=colour, tooltip=tips)
     ]
     if training and training.edges and sum(training.counts):
         line = _density(np.asarray(training.edges), training.counts, names[1])
@@ -75,9 +79,7 @@ def _histograms(
     return alt.layer(*layers)
 
 
-def _categories(
-    column: ColumnProfile, training: ColumnProfile | None, field: Field
-) -> alt.LayerChart:
+def _categories(column: ColumnProfile, training: ColumnProfile | None, field: Field) -> Drawing:
     frames = [_shares(column, field, _("This file"))]
     if training and sum(training.counts):
         frames.append(_shares(training, field, _("Training data")))
@@ -87,22 +89,25 @@ def _categories(
     base = alt.Chart(data, height=SMALL).encode(
         y=alt.Y("category:N", title=titled(field), sort=order),
         x=alt.X("share:Q", title=_("Share of the rows"), axis=alt.Axis(format=".0%", tickCount=4)),
-        color=alt.Color("which:N", title=None, sort=names, legend=alt.Legend(orient="top"),
-                        scale=alt.Scale(domain=names, range=[ACCENT, CONTRAST][: len(names)])),
+        color=alt.Color(
+            "which:N",
+            title=None,
+            sort=names,
+            legend=alt.Legend(orient="top"),
+            scale=alt.Scale(domain=names, range=[ACCENT, CONTRAST][: len(names)]),
+        ),
         tooltip=[
             alt.Tooltip("which:N", title=_("Data")),
             alt.Tooltip("category:N", title=titled(field)),
             alt.Tooltip("share:Q", title=_("Share of the rows"), format=".1%"),
         ],
-    )  # fmt: skip
+    )
     bars = base.transform_filter(alt.datum.which == names[0]).mark_bar(opacity=0.7)
     ticks = base.transform_filter(alt.datum.which != names[0]).mark_tick(thickness=3)
     return alt.layer(bars, ticks)
 
 
-def sensitivity(
-    curve: pd.DataFrame, here: pd.DataFrame, field: Field, target: Field
-) -> alt.LayerChart:
+def sensitivity(curve: pd.DataFrame, here: pd.DataFrame, field: Field, target: Field) -> Drawing:
     """How one client's amount moves along one column, the rest unchanged.
 
     Parameters
@@ -112,31 +117,59 @@ def sensitivity(
     here
         The same columns, one row: the client as it is.
     """
-    y = alt.Y("amount:Q", title=titled(target), axis=alt.Axis(format=",.0f", tickCount=4))
-    tips = [
-        alt.Tooltip("x", title=titled(field)),
-        alt.Tooltip("amount:Q", title=titled(target), format=",.0f"),
-    ]
     if field.is_numeric:
-        x = alt.X("x:Q", title=titled(field), scale=alt.Scale(zero=False, nice=False),
-                  axis=alt.Axis(format=",.0f", tickCount=5))  # fmt: skip
-        base = alt.Chart(curve, height=SMALL)
-        band = base.mark_area(opacity=0.22, color=ACCENT).encode(x=x, y="lower:Q", y2="upper:Q")
-        line = base.mark_line(color=ACCENT).encode(x=x, y=y, tooltip=tips)
-        point = alt.Chart(here).mark_point(color=CONTRAST, filled=True, size=90, opacity=1)
-        return alt.layer(band, line, point.encode(x="x:Q", y="amount:Q", tooltip=tips))
-    order = list(curve["x"])
-    x = alt.X("x:N", title=titled(field), sort=order, axis=alt.Axis(labelAngle=0, labelLimit=70))
-    base = alt.Chart(curve, height=SMALL)
-    rule = base.mark_rule(color=ACCENT, opacity=0.5, strokeWidth=5).encode(
-        x=x, y=alt.Y("lower:Q", title=titled(target)), y2="upper:Q"
+        return _along_number(curve, here, field, target)
+    return _along_categories(curve, here, field, target)
+
+
+def _along_number(curve: pd.DataFrame, here: pd.DataFrame, field: Field, target: Field) -> Drawing:
+    x = alt.X(
+        "x:Q",
+        title=titled(field),
+        scale=alt.Scale(zero=False, nice=False),
+        axis=alt.Axis(tickCount=5),
     )
-    tick = base.mark_tick(color=ACCENT, thickness=3, size=18).encode(x=x, y=y, tooltip=tips)
-    point = alt.Chart(here).mark_point(color=CONTRAST, filled=True, size=90, opacity=1)
-    return alt.layer(rule, tick, point.encode(x="x:N", y="amount:Q", tooltip=tips))
+    y = alt.Y("amount:Q", title=unit(target), axis=alt.Axis(format=",.0f", tickCount=4))
+    tips = _tips(field, target)
+    base = alt.Chart(curve, height=COMPACT)
+    band = base.mark_area(opacity=0.22, color=ACCENT).encode(x=x, y="lower:Q", y2="upper:Q")
+    line = base.mark_line(color=ACCENT).encode(x=x, y=y, tooltip=tips)
+    point = _here(here).encode(x="x:Q", y="amount:Q", tooltip=tips)
+    return alt.layer(band, line, point)
 
 
-def intervals(data: pd.DataFrame, target: Field) -> alt.LayerChart:
+def _along_categories(
+    curve: pd.DataFrame, here: pd.DataFrame, field: Field, target: Field
+) -> Drawing:
+    y = alt.Y(
+        "x:N", title=None, sort=list(curve["x"]), axis=alt.Axis(labelLimit=150, labelOverlap=False)
+    )
+    x = alt.X("lower:Q", title=titled(target), axis=alt.Axis(format=",.0f", tickCount=4))
+    tips = _tips(field, target)
+    base = alt.Chart(curve, height=max(COMPACT, 20 * len(curve) + 70))
+    band = base.mark_bar(height=9, color=ACCENT, opacity=0.3).encode(y=y, x=x, x2="upper:Q")
+    tick = base.mark_tick(color=ACCENT, thickness=3, size=14).encode(
+        y=y, x="amount:Q", tooltip=tips
+    )
+    point = _here(here).encode(y=y, x="amount:Q", tooltip=tips)
+    return alt.layer(band, tick, point)
+
+
+def _here(here: pd.DataFrame) -> alt.Chart:
+    point: alt.Chart = alt.Chart(here).mark_point(color=CONTRAST, filled=True, size=90, opacity=1)
+    return point
+
+
+def _tips(field: Field, target: Field) -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("x", title=titled(field)),
+        alt.Tooltip("lower:Q", title=_("Low 90 %"), format=",.0f"),
+        alt.Tooltip("amount:Q", title=titled(target), format=",.0f"),
+        alt.Tooltip("upper:Q", title=_("High 90 %"), format=",.0f"),
+    ]
+
+
+def intervals(data: pd.DataFrame, target: Field) -> Drawing:
     """Amounts of a few clients with their 90 % intervals, one under the other.
 
     Parameters
@@ -146,13 +179,27 @@ def intervals(data: pd.DataFrame, target: Field) -> alt.LayerChart:
     """
     y = alt.Y("client:N", title=None, sort=list(data["client"]))
     x = alt.X("lower:Q", title=titled(target), axis=alt.Axis(format=",.0f", tickCount=6))
-    base = alt.Chart(data, height=44 * len(data) + 40)
+    base = alt.Chart(data, height=44 * len(data) + 60)
     bars = base.mark_bar(height=14, color=ACCENT, opacity=0.35).encode(y=y, x=x, x2="upper:Q")
     ticks = base.mark_tick(thickness=4, size=26, color=ACCENT).encode(
-        y=y, x="amount:Q",
+        y=y,
+        x="amount:Q",
         tooltip=[alt.Tooltip(f"{name}:Q", format=",.0f") for name in ("lower", "amount", "upper")],
-    )  # fmt: skip
+    )
     return alt.layer(bars, ticks)
+
+
+def _on_edges_of(
+    column: ColumnProfile, training: ColumnProfile | None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Count a column on the bins of the training data: shares compare on equal bins alone."""
+    edges, counts = np.asarray(column.edges), np.asarray(column.counts, float)
+    if training is None or not training.edges or training.edges == column.edges:
+        return edges, counts
+    target = np.asarray(training.edges)
+    below = np.interp(target, edges, np.concatenate([[0.0], np.cumsum(counts)]))
+    below[0], below[-1] = 0.0, counts.sum()
+    return target, np.diff(below)
 
 
 def _edges(amounts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -160,7 +207,7 @@ def _edges(amounts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _density(
-    edges: npt.NDArray[np.float64], counts: Sequence[int] | npt.NDArray[np.int64], name: str
+    edges: npt.NDArray[np.float64], counts: Sequence[int] | npt.NDArray[np.generic], name: str
 ) -> pd.DataFrame:
     total = max(1, int(np.sum(counts)))
     return pd.DataFrame(

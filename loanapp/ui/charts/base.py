@@ -9,6 +9,7 @@ import streamlit as st
 
 from loanapp.ui.state import language
 
+Drawing = alt.Chart | alt.LayerChart | alt.FacetChart
 HEIGHT = 280
 SOLID: list[int] = [1, 0]
 DASHED: list[int] = [6, 4]
@@ -35,7 +36,7 @@ _DAYS = {
 }
 
 
-def show(chart: alt.TopLevelMixin, alternative: str, *, key: str | None = None) -> None:
+def show(chart: Drawing, alternative: str, *, key: str | None = None) -> None:
     """Draw a chart in the reader's number format, with the sentence that replaces it.
 
     Parameters

@@ -10,7 +10,7 @@ import pandas as pd
 
 from loanapp.core.answers import Evaluation
 from loanapp.core.data.schema import Field
-from loanapp.ui.charts.base import ACCENT, CONTRAST, DASHED, DOTTED, HEIGHT, MUTED, SOLID
+from loanapp.ui.charts.base import ACCENT, CONTRAST, DASHED, DOTTED, HEIGHT, MUTED, SOLID, Drawing
 from loanapp.ui.text import _, unit
 
 DECILES = 10
@@ -18,7 +18,7 @@ DECILES = 10
 
 def loss_curve(
     epochs: Sequence[int], losses: Sequence[float | None], val_losses: Sequence[float | None]
-) -> alt.LayerChart:
+) -> Drawing:
     """Loss by epoch: on the rows trained on (solid) and on the validation rows (dashed)."""
     trained, validated = _("Rows trained on"), _("Validation rows")
     data = pd.concat(
@@ -36,19 +36,23 @@ def loss_curve(
             x=alt.X("epoch:Q", title=_("Epoch"), axis=alt.Axis(tickMinStep=1, format=",.0f")),
             y=alt.Y("loss:Q", title=_("Loss (no unit)"), scale=alt.Scale(zero=False)),
             color=alt.Color(
-                "rows:N", sort=order, scale=alt.Scale(domain=order, range=[ACCENT, CONTRAST]),
+                "rows:N",
+                sort=order,
+                scale=alt.Scale(domain=order, range=[ACCENT, CONTRAST]),
                 legend=legend,
             ),
             strokeDash=alt.StrokeDash(
-                "rows:N", sort=order, scale=alt.Scale(domain=order, range=[SOLID, DASHED]),
+                "rows:N",
+                sort=order,
+                scale=alt.Scale(domain=order, range=[SOLID, DASHED]),
                 legend=legend,
             ),
         )
-    )  # fmt: skip
+    )
     return alt.layer(line)
 
 
-def predicted_against_actual(evaluation: Evaluation, target: Field) -> alt.LayerChart:
+def predicted_against_actual(evaluation: Evaluation, target: Field) -> Drawing:
     """Held-out rows: a point on the diagonal is a perfect prediction; dashed lines are bounds."""
     data = pd.DataFrame({"actual": evaluation.actual, "predicted": evaluation.predicted})
     low = float(min(data.min().min(), *_bounds(evaluation), np.inf))
@@ -58,16 +62,24 @@ def predicted_against_actual(evaluation: Evaluation, target: Field) -> alt.Layer
         alt.Chart(data, height=HEIGHT + 60)
         .mark_circle(size=18, opacity=0.45, color=ACCENT)
         .encode(
-            x=alt.X("actual:Q", title=_with_unit(_("Actual amount"), target), scale=scale,
-                    axis=alt.Axis(format=",.0f", tickCount=5)),
-            y=alt.Y("predicted:Q", title=_with_unit(_("Predicted amount"), target), scale=scale,
-                    axis=alt.Axis(format=",.0f", tickCount=5)),
+            x=alt.X(
+                "actual:Q",
+                title=_with_unit(_("Actual amount"), target),
+                scale=scale,
+                axis=alt.Axis(format=",.0f", tickCount=5),
+            ),
+            y=alt.Y(
+                "predicted:Q",
+                title=_with_unit(_("Predicted amount"), target),
+                scale=scale,
+                axis=alt.Axis(format=",.0f", tickCount=5),
+            ),
             tooltip=[
                 alt.Tooltip("actual:Q", title=_("Actual amount"), format=",.0f"),
                 alt.Tooltip("predicted:Q", title=_("Predicted amount"), format=",.0f"),
             ],
         )
-    )  # fmt: skip
+    )
     diagonal = (
         alt.Chart(pd.DataFrame({"a": [low, high]}))
         .mark_line(color=CONTRAST, strokeWidth=1.5)
@@ -78,11 +90,12 @@ def predicted_against_actual(evaluation: Evaluation, target: Field) -> alt.Layer
     return alt.layer(points, diagonal, rules.encode(x="bound:Q"), rules.encode(y="bound:Q"))
 
 
-def residuals_by_decile(evaluation: Evaluation, target: Field) -> alt.LayerChart:
+def residuals_by_decile(evaluation: Evaluation, target: Field) -> Drawing:
     """By tenth of the predictions: the middle half of the errors, their median, the 80 %."""
     data = residual_table(evaluation)
-    x = alt.X("decile:O", title=_("Tenth of the predictions, lowest first"),
-              axis=alt.Axis(labelAngle=0))  # fmt: skip
+    x = alt.X(
+        "decile:O", title=_("Tenth of the predictions, lowest first"), axis=alt.Axis(labelAngle=0)
+    )
     base = alt.Chart(data, height=HEIGHT + 60)
     title = _with_unit(_("Actual minus predicted"), target)
     span = base.mark_rule(color=MUTED).encode(

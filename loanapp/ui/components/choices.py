@@ -29,34 +29,52 @@ def _ask(known: TrainingOptions) -> TrainingOptions:
     left, right = st.columns(2)
     with left:
         promotion = st.radio(
-            _("When does the new model go live?"), promotions,
+            _("When does the new model go live?"),
+            promotions,
             promotions.index(known.promotion or promotions[0]),
-            format_func=promotion_name, key="train_promotion",
-        )  # fmt: skip
+            format_func=promotion_name,
+            key="train_promotion",
+        )
         source = st.radio(
-            _("What is it trained on?"), data, data.index(known.data),
-            format_func=data_name, key="train_data",
+            _("What is it trained on?"),
+            data,
+            data.index(known.data),
+            format_func=data_name,
+            key="train_data",
             help=_("Rows that are in several files are counted once."),
-        )  # fmt: skip
+        )
         policy = st.radio(
-            _("Which columns feed the model?"), policies,
+            _("Which columns feed the model?"),
+            policies,
             policies.index(known.features or policies[0]),
-            format_func=policy_name, key="train_features", help=explain_policy(),
-        )  # fmt: skip
+            format_func=policy_name,
+            key="train_features",
+            help=explain_policy(),
+        )
     with right:
         author = st.text_input(_("Author"), known.author, max_chars=100, key="train_author")
         reason = st.text_area(
-            _("Reason"), known.reason, max_chars=500, key="train_reason", height=100,
+            _("Reason"),
+            known.reason,
+            max_chars=500,
+            key="train_reason",
+            height=100,
             placeholder=_("For example: figures of the third quarter"),
-        )  # fmt: skip
+        )
         seed = st.number_input(
-            _("Seed"), 0, 2**31 - 1, known.seed or 0, key="train_seed",
+            _("Seed"),
+            0,
+            2**31 - 1,
+            known.seed or 0,
+            key="train_seed",
             help=_("The same file and the same seed give the same model."),
-        )  # fmt: skip
+        )
         force = st.checkbox(
             _("Train again even if this file was already used with these choices"),
-            known.force, key="train_force",
-        )  # fmt: skip
+            known.force,
+            key="train_force",
+            wrap=True,
+        )
     return TrainingOptions(promotion, policy, source, int(seed), force, author, reason)
 
 
@@ -87,5 +105,7 @@ def policy_name(choice: FeaturePolicy) -> str:
 def explain_policy() -> str:
     """Say which columns the law restricts."""
     names = ", ".join(label(field) for field in schema().protected)
-    return _("French and European law restricts these columns in credit decisions: {names}.",
-             names=names or "—")  # fmt: skip
+    return _(
+        "French and European law restricts these columns in credit decisions: {names}.",
+        names=names or "—",
+    )

@@ -13,9 +13,14 @@ from loanapp.ui.text import _, say
 
 EMBEDDED = ""
 PER_SERVICE = (
-    "train_inspection", "predict_inspection", "predict_result", "job", "compare_first",
-    "compare_second", "training_options",
-)  # fmt: skip
+    "train_inspection",
+    "predict_inspection",
+    "predict_result",
+    "job",
+    "compare_first",
+    "compare_second",
+    "training_options",
+)
 
 
 def choose_connection() -> None:
@@ -25,7 +30,7 @@ def choose_connection() -> None:
         _("Service used by the pages"),
         options,
         options.index(remote_url() or EMBEDDED),
-        format_func=lambda url: url or _("Embedded in this application"),
+        format_func=lambda url: f"`{url}`" if url else _("Embedded in this application"),
         captions=[
             _("The model is in this process: no network in between."),
             *[_("REST API at this address.") for _url in settings().remote_urls],
@@ -61,7 +66,11 @@ def show_connection(url: str | None) -> None:
         else _("no model yet")
     )
     st.success(
-        _("Connected in {ms} ms: {model}, Loanapp {version}.",
-          ms=round(milliseconds), model=model, version=health.version),
+        _(
+            "Connected in {ms} ms: {model}, Loanapp {version}.",
+            ms=round(milliseconds),
+            model=model,
+            version=health.version,
+        ),
         icon=":material/cloud_done:",
-    )  # fmt: skip
+    )

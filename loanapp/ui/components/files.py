@@ -14,7 +14,7 @@ from loanapp.core.data.samples import sample_csv
 from loanapp.ui.backend import Purpose, settings
 from loanapp.ui.components.reports import show_problems, show_repairs
 from loanapp.ui.state import backend, forget, keep, recall, remote_url, schema
-from loanapp.ui.text import _, number, size
+from loanapp.ui.text import _, size
 
 SAMPLE_ROWS: dict[Purpose, int] = {"train": 2000, "predict": 200}
 SAMPLE_SEEDS: dict[Purpose, int] = {"train": 0, "predict": 1}

@@ -30,6 +30,17 @@ def _default(field: Field) -> object:
     return field.enum[0] if field.enum else ""
 
 
+def ask_mode() -> tuple[bool, bool]:
+    """Ask whether two clients are wanted, and number fields in place of sliders."""
+    with st.container(horizontal=True):
+        pair = st.toggle(_("Two clients side by side"), recall("pair", False), key="pair")
+        exact = st.toggle(_("Type exact values"), recall("exact", False), key="exact")
+    st.caption(_("The address of this page reproduces the case: copy it to share it."))
+    keep("pair", pair)
+    keep("exact", exact)
+    return pair, exact
+
+
 def client_form(
     side: str, fields: Sequence[Field], profile: Mapping[str, ColumnProfile], *, exact: bool
 ) -> dict[str, object]:
@@ -99,15 +110,30 @@ def _ask_slider(
     low, high = min(bounds[0], value), max(bounds[1], value)
     if field.type == "integer":
         return int(
-            st.slider(titled(field), int(low), int(high), int(value), 1, key=key, help=about)
+            st.slider(
+                titled(field),
+                int(low),
+                int(high),
+                int(value),
+                1,
+                format="localized",
+                key=key,
+                help=about,
+            )
         )
     step = _step(high - low)
     return float(
         st.slider(
-            titled(field), float(low), float(high), float(value), step,
-            format="%.0f" if step >= 1 else "%.1f", key=key, help=about,
+            titled(field),
+            float(low),
+            float(high),
+            float(value),
+            step,
+            format="localized",
+            key=key,
+            help=about,
         )
-    )  # fmt: skip
+    )
 
 
 def slider_range(field: Field, seen: ColumnProfile | None) -> tuple[float, float]:
@@ -170,9 +196,4 @@ def _rounded(field: Field, value: float) -> object:
 def _step(span: float) -> float:
     """A round step that divides the span into about a hundred."""
     power = 10.0 ** np.floor(np.log10(max(span, 1e-6) / STEPS))
-    return float(max(power, 0.1))
-
-
-def explain_form() -> str:
-    """What the form is made of."""
-    return _("The form is made from the contract: one field for each column that feeds the model.")
+    return float(power)

@@ -60,7 +60,7 @@ def watch(job_id: str) -> None:
     if not job.active:
         st.rerun()
     _remember(job)
-    st.markdown(f"#### {_('Training under way')}")
+    st.header(_("Training under way"))
     st.progress(min(max(job.share, 0.0), 1.0), text=_progress_text(job))
     st.caption(_origin(job))
     if st.button(_("Cancel the training"), key="cancel_training", icon=":material/stop_circle:"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
-from loanapp.core.answers import ModelDetails, TrainingResult
+from loanapp.core.answers import Comparison, ModelDetails, TrainingResult
 from loanapp.core.data.schema import Field
 from loanapp.ui.charts.base import show
 from loanapp.ui.charts.learning import loss_curve, predicted_against_actual, residuals_by_decile
@@ -12,7 +13,7 @@ from loanapp.ui.components.metrics import compare_models, how_good
 from loanapp.ui.components.status import details, go_to
 from loanapp.ui.components.versions import confirm_promotion
 from loanapp.ui.state import backend, schema
-from loanapp.ui.text import _, amount, number, percent, say
+from loanapp.ui.text import _, amount, category, label, number, percent, say, signed
 
 
 def show_pictures(details: ModelDetails, target: Field) -> None:
@@ -20,7 +21,7 @@ def show_pictures(details: ModelDetails, target: Field) -> None:
     evaluation = details.evaluation
     left, right = st.columns(2)
     with left:
-        st.markdown("##### " + _("Predicted and actual amounts"))
+        st.subheader(_("Predicted and actual amounts"))
         show(
             predicted_against_actual(evaluation, target),
             _("Held-out rows: predicted against actual amounts.")
@@ -32,7 +33,7 @@ def show_pictures(details: ModelDetails, target: Field) -> None:
             + _bounds_sentence(details, target)
         )
     with right:
-        st.markdown("##### " + _("Where the errors are"))
+        st.subheader(_("Where the errors are"))
         show(
             residuals_by_decile(evaluation, target),
             _("Actual minus predicted amounts by tenth of the predictions."),
@@ -44,9 +45,11 @@ def show_pictures(details: ModelDetails, target: Field) -> None:
         if evaluation.epochs:
             show(
                 loss_curve(evaluation.epochs, evaluation.losses, evaluation.val_losses),
-                _("Loss by epoch; the last on validation rows: {loss}.",
-                  loss=number(evaluation.val_losses[-1], 4)),
-            )  # fmt: skip
+                _(
+                    "Loss by epoch; the last on validation rows: {loss}.",
+                    loss=number(evaluation.val_losses[-1], 4),
+                ),
+            )
         else:
             st.caption(_("This version has no training curve."))
 
@@ -70,9 +73,11 @@ def _show_comparison(result: TrainingResult, new: ModelDetails, target: Field) -
     """Put the new model beside the champion and beside predicting the mean."""
     columns = [(_("Version {version}", version=result.model_version), result.metrics)]
     if result.comparison:
-        columns += champion_columns(result.comparison)
+        columns.append((_("The model that served before"), result.comparison.champion))
     columns.append((_("Predicting the mean"), new.evaluation.baseline))
     compare_models(columns, target, alternative=_("Metrics of the new model beside others'"))
+    if result.comparison:
+        _show_groups(result.comparison, target)
     share = percent(new.evaluation.coverage, 1)
     st.caption(
         how_good(new.evaluation, target)
@@ -81,17 +86,53 @@ def _show_comparison(result: TrainingResult, new: ModelDetails, target: Field) -
     )
 
 
+def _show_groups(comparison: Comparison, target: Field) -> None:
+    """Show the difference to the champion in each group that the law protects."""
+    fields = schema().by_name
+    shown = [group for group in comparison.groups if group.column in fields]
+    if not shown:
+        return
+    rows = {
+        _("Group"): [
+            f"{label(fields[g.column])}: {_group_name(fields[g.column], g.value)}" for g in shown
+        ],
+        _("Held-out rows"): [number(g.rows) for g in shown],
+        _("Difference of the error"): [signed(g.difference, target) for g in shown],
+        _("95 % interval"): [
+            f"{signed(g.lower, target)} … {signed(g.upper, target)}" for g in shown
+        ],
+    }
+    with st.expander(_("Difference to the model before, by group"), icon=":material/groups:"):
+        st.caption(_("Negative: the new model is closer to the amounts. Small groups say little."))
+        st.dataframe(
+            pd.DataFrame(rows),
+            hide_index=True,
+            alt=_("Difference of the mean absolute error by group"),
+        )
+
+
+def _group_name(field: Field, value: str | None) -> str:
+    return _("missing") if value is None else category(field, value)
+
+
 def _next_steps(result: TrainingResult) -> None:
     """Promote or leave; where it is live already, predict or look back."""
     live = backend().health().model_version
     if live == result.model_version:
-        go_to(_("Predict the amounts of a file"), "predict", key="after_predict", primary=True,
-              icon=":material/table_chart:")  # fmt: skip
+        go_to(
+            _("Predict the amounts of a file"),
+            "predict",
+            key="after_predict",
+            primary=True,
+            icon=":material/table_chart:",
+        )
         go_to(_("See the versions"), "models", key="after_models", icon=":material/inventory_2:")
     elif st.button(
         _("Put version {version} live", version=result.model_version),
-        key="promote_new", type="primary", icon=":material/rocket_launch:",
-    ):  # fmt: skip
+        key="promote_new",
+        type="primary",
+        icon=":material/rocket_launch:",
+    ):
         confirm_promotion(result.model_version, live)
 
 

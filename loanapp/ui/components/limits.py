@@ -22,30 +22,56 @@ def show_policy() -> None:
     st.caption(
         explain_policy()
         + " "
-        + _("The choice can be changed for each training; {variable} sets the default.",
-            variable="`LOANAPP_FEATURES`")
-    )  # fmt: skip
+        + _(
+            "The choice can be changed for each training; {variable} sets the default.",
+            variable="`LOANAPP_FEATURES`",
+        )
+    )
 
 
 def show_limits() -> None:
     """List the limits with what each is for."""
     now = settings()
     rows = [
-        (_("Size of a file"), _("{n} MB", n=now.max_upload_mb), "LOANAPP_MAX_UPLOAD_MB",
-         _("Larger files are refused before they are read.")),
-        (_("Size of a file once decompressed"), _("{n} MB", n=now.max_decompressed_mb),
-         "LOANAPP_MAX_DECOMPRESSED_MB", _("Protects the memory from compressed files.")),
+        (
+            _("Size of a file"),
+            _("{n} MB", n=now.max_upload_mb),
+            "LOANAPP_MAX_UPLOAD_MB",
+            _("Larger files are refused before they are read."),
+        ),
+        (
+            _("Size of a file once decompressed"),
+            _("{n} MB", n=now.max_decompressed_mb),
+            "LOANAPP_MAX_DECOMPRESSED_MB",
+            _("Protects the memory from compressed files."),
+        ),
         (_("Rows"), number(now.max_rows), "LOANAPP_MAX_ROWS", _("Rows in one file.")),
         (_("Columns"), number(now.max_columns), "LOANAPP_MAX_COLUMNS", _("Columns in one file.")),
-        (_("Time of a training"), duration(now.training_time_limit_s),
-         "LOANAPP_TRAINING_TIME_LIMIT_S", _("A training that takes longer is stopped.")),
-        (_("When a new model goes live"), promotion_name(now.promotion), "LOANAPP_PROMOTION",
-         _("Can be changed for each training.")),
-        (_("Margin of “not worse”"), percent(now.promotion_margin_pct / 100, 1),
-         "LOANAPP_PROMOTION_MARGIN_PCT", _("Tolerated increase of the mean absolute error.")),
-        (_("Held-out rows"), percent(now.holdout_share), "LOANAPP_HOLDOUT_SHARE",
-         _("Share of the rows kept aside to measure a model.")),
-    ]  # fmt: skip
+        (
+            _("Time of a training"),
+            duration(now.training_time_limit_s),
+            "LOANAPP_TRAINING_TIME_LIMIT_S",
+            _("A training that takes longer is stopped."),
+        ),
+        (
+            _("When a new model goes live"),
+            promotion_name(now.promotion),
+            "LOANAPP_PROMOTION",
+            _("Can be changed for each training."),
+        ),
+        (
+            _("Margin of “not worse”"),
+            percent(now.promotion_margin_pct / 100, 1),
+            "LOANAPP_PROMOTION_MARGIN_PCT",
+            _("Tolerated increase of the mean absolute error."),
+        ),
+        (
+            _("Held-out rows"),
+            percent(now.holdout_share),
+            "LOANAPP_HOLDOUT_SHARE",
+            _("Share of the rows kept aside to measure a model."),
+        ),
+    ]
     columns = [_("Setting"), _("Value"), _("Variable"), _("What it does")]
     st.table(pd.DataFrame(rows, columns=columns), hide_index=True, alt=_("Limits in force"))
 

@@ -21,7 +21,10 @@ def explain_mae() -> str:
 
 def explain_r2() -> str:
     """What R² is."""
-    return _("Share of the differences between clients that the model explains: 1 is perfect, 0 is worth the average.")  # fmt: skip
+    return _(
+        "Share of the differences between clients that the model explains: "
+        "1 is perfect, 0 is no better than the average."
+    )
 
 
 def show_figures(metrics: Metrics, evaluation: Evaluation | None, rows: int | None) -> None:

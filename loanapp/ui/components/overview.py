@@ -25,18 +25,20 @@ def first_steps() -> None:
     st.info(_("No model serves yet: choose how to train the first one."), icon=":material/school:")
     example, own = st.columns(2)
     with example.container(border=True, height="stretch"):
-        st.markdown("#### " + _("With an example"))
+        st.header(_("With an example"))
         st.write(_("Invented clients, to see how it works. It takes less than a minute."))
         if st.button(
-            _("Train on the example"), key="train_example", type="primary",
+            _("Train on the example"),
+            key="train_example",
+            type="primary",
             icon=":material/science:",
-        ):  # fmt: skip
+        ):
             upload = sample_upload("train")
             keep("train_upload", upload)
             start(upload, TrainingOptions(reason=_("First try on the example")))
             st.switch_page(page_path("train"))
     with own.container(border=True, height="stretch"):
-        st.markdown("#### " + _("With your file"))
+        st.header(_("With your file"))
         st.write(_("Past clients with the amounts granted: CSV, Excel or Parquet."))
         go_to(_("Choose a file"), "train", key="train_own", icon=":material/upload_file:")
 
@@ -45,7 +47,7 @@ def show_champion(health: Health, details: ModelDetails, target: Field) -> None:
     """Say which model serves, since when, trained on what, and how good it is."""
     model, evaluation = details.model, details.evaluation
     with st.container(border=True):
-        st.markdown("#### " + _("Version {version} serves", version=model.version))
+        st.header(_("Version {version} serves", version=model.version))
         entry = next(iter(backend().history()), None)
         since = entry.at if entry and entry.version == model.version else health.trained_at
         lines = []
@@ -68,8 +70,13 @@ def _mae(details: ModelDetails) -> float:
 def next_step() -> None:
     """Offer the next sensible step as one prominent button, and two more."""
     with st.container(horizontal=True):
-        go_to(_("Predict the amounts of a file"), "predict", key="next_predict", primary=True,
-              icon=":material/table_chart:")  # fmt: skip
+        go_to(
+            _("Predict the amounts of a file"),
+            "predict",
+            key="next_predict",
+            primary=True,
+            icon=":material/table_chart:",
+        )
         go_to(_("Simulate one client"), "simulate", key="next_simulate", icon=":material/tune:")
         go_to(_("Train on a new file"), "train", key="next_train", icon=":material/model_training:")
 
@@ -80,9 +87,11 @@ def show_progress_over_time(target: Field) -> None:
     if len(models) < 2:
         st.caption(_("The history of the versions appears here after the second training."))
         return
-    st.markdown("#### " + _("Error of the versions"))
+    st.header(_("Error of the versions"))
     show(
         error_by_version(models, target),
-        _("Mean absolute error by version; version {version} is live.",
-          version=next((m.version for m in models if m.champion), "—")),
-    )  # fmt: skip
+        _(
+            "Mean absolute error by version; version {version} is live.",
+            version=next((m.version for m in models if m.champion), "—"),
+        ),
+    )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from loanapp.core.answers import ColumnProfile, Health, ModelDetails, Prediction
 from loanapp.core.data.profile import out_of_range
@@ -20,12 +21,17 @@ from loanapp.ui.charts.base import show
 from loanapp.ui.components.files import Upload
 from loanapp.ui.guard import guarded
 from loanapp.ui.state import backend, keep, recall, schema
-from loanapp.ui.text import _, amount, label, number, titled, unit
+from loanapp.ui.text import _, amount, amount_decimals, label, number, titled, unit
 
 LAZY_ROWS = 20_000
 AMOUNT, LOWER, UPPER, EXPECTED, OUTSIDE, ROW = (
-    "_amount", "_lower", "_upper", "_expected", "_outside", "_row",
-)  # fmt: skip
+    "_amount",
+    "_lower",
+    "_upper",
+    "_expected",
+    "_outside",
+    "_row",
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Scored:
     def is_outside(self) -> npt.NDArray[np.bool_]:
         """Which clients have a cell outside the training data, shape (n_rows,)."""
         inside = np.zeros(len(self.prediction.amounts), dtype=bool)
-        return np.logical_or.reduce([inside, *self.outside.values()])
+        return np.asarray(np.logical_or.reduce([inside, *self.outside.values()]))
 
     @cached_property
     def scored(self) -> npt.NDArray[np.bool_]:
@@ -89,10 +95,14 @@ def show_freshness(scored: Scored, health: Health) -> None:
         st.caption(_("Amounts of version {version}.", version=version))
         return
     st.warning(
-        _("These amounts are of version {old}; version {new} is live now. Predict again to use it.",
-          old=version, new=health.model_version),
+        _(
+            "These amounts are of version {old}; version {new} is live now. "
+            "Predict again to use it.",
+            old=version,
+            new=health.model_version,
+        ),
         icon=":material/update:",
-    )  # fmt: skip
+    )
 
 
 def show_totals(scored: Scored, target: Field) -> None:
@@ -106,21 +116,24 @@ def show_totals(scored: Scored, target: Field) -> None:
             amount(float(np.nansum(prediction.expected)), target),
             border=True,
             help=_(
-                "Sum of the expected amounts: medians add up to too little where many amounts stand on a floor."
-            ),  # fmt: skip
+                "Sum of the expected amounts: medians add up to too little "
+                "where many amounts stand on a floor."
+            ),
         )
         if kept.any():
             st.metric(
-                _("Median amount"), amount(float(np.nanmedian(prediction.amounts)), target),
-                border=True, help=_("Half of the clients get more, half less."),
-            )  # fmt: skip
+                _("Median amount"),
+                amount(float(np.nanmedian(prediction.amounts)), target),
+                border=True,
+                help=_("Half of the clients get more, half less."),
+            )
         st.metric(
             _("Unlike the training data"),
             number(int(scored.is_outside.sum())),
             border=True,
             help=_(
                 "Clients with a value that the model has not seen: their amounts are less sure."
-            ),  # fmt: skip
+            ),
         )
 
 
@@ -133,9 +146,12 @@ def show_distribution(scored: Scored, target: Field) -> None:
     low, high = np.quantile(amounts, [0.25, 0.75])
     show(
         amounts_beside_training(amounts, training, target),
-        _("Distribution of the predicted amounts; the middle half lies between {low} and {high}.",
-          low=amount(float(low), target), high=amount(float(high), target)),
-    )  # fmt: skip
+        _(
+            "Distribution of the predicted amounts; the middle half lies between {low} and {high}.",
+            low=amount(float(low), target),
+            high=amount(float(high), target),
+        ),
+    )
 
 
 @st.fragment
@@ -154,21 +170,24 @@ def show_table(scored: Scored, target: Field) -> None:
         alt=_("Clients with their predicted amounts"),
     )
     st.caption(
-        _("{shown} of {all} clients. Click a column’s title to sort.",
-          shown=chosen.num_rows, all=table.num_rows)
-    )  # fmt: skip
+        _(
+            "{shown} of {all} clients. Click a column’s title to sort.",
+            shown=chosen.num_rows,
+            all=table.num_rows,
+        )
+    )
 
 
 def display_table(scored: Scored) -> pa.Table:
     """Put row number, amounts and warnings before the file's own columns."""
-    prediction = scored.prediction
+    prediction, decimals = scored.prediction, amount_decimals(schema().target)
     table = pa.table(
         {
             ROW: np.arange(1, len(prediction.amounts) + 1),
-            AMOUNT: prediction.amounts,
-            LOWER: prediction.lower,
-            UPPER: prediction.upper,
-            EXPECTED: prediction.expected,
+            AMOUNT: prediction.amounts.round(decimals),
+            LOWER: prediction.lower.round(decimals),
+            UPPER: prediction.upper.round(decimals),
+            EXPECTED: prediction.expected.round(decimals),
             OUTSIDE: _outside_names(scored),
         }
     )
@@ -200,14 +219,21 @@ def _filters(scored: Scored, table: pa.Table, target: Field) -> npt.NDArray[np.b
         keep_row &= _contains(table, text)
     low, high = np.floor(amounts.min(initial=0)), np.ceil(amounts.max(initial=1))
     bounds = span.slider(
-        titled(target), float(low), float(max(high, low + 1)), (float(low), float(high)),
-        step=1.0, format="localized", key="amount_span",
-    )  # fmt: skip
+        titled(target),
+        float(low),
+        float(max(high, low + 1)),
+        (float(low), float(high)),
+        step=1.0,
+        format="localized",
+        key="amount_span",
+    )
     keep_row &= (amounts >= bounds[0]) & (amounts <= bounds[1])
     if strange.checkbox(
-        _("Only those unlike the training data"), key="only_outside",
+        _("Only those unlike the training data"),
+        key="only_outside",
+        wrap=True,
         disabled=not scored.is_outside.any(),
-    ):  # fmt: skip
+    ):
         keep_row &= scored.is_outside[scored.scored]
     return keep_row
 
@@ -221,11 +247,11 @@ def _contains(table: pa.Table, text: str) -> npt.NDArray[np.bool_]:
     return found
 
 
-def column_titles(contract: Schema, target: Field) -> dict[str, object]:
+def column_titles(contract: Schema, target: Field) -> dict[str, ColumnConfig | str]:
     """Titles, units and number formats of the table's columns."""
     config = st.column_config
     suffix = f" ({unit(target)})" if target.unit else ""
-    titles: dict[str, object] = {
+    titles: dict[str, ColumnConfig | str] = {
         ROW: config.NumberColumn(_("Client"), format="plain", width=70, pinned=True),
         AMOUNT: config.NumberColumn(titled(target), format="localized", pinned=True),
         LOWER: config.NumberColumn(_("Low 90 %") + suffix, format="localized"),

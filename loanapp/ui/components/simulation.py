@@ -33,12 +33,19 @@ class Simulation:
         The same for every variant, with ``field`` and ``value``.
     model_version
         The version that made them all.
+    clients
+        The clients themselves, by side.
     """
 
     now: pd.DataFrame
     along: pd.DataFrame
     model_version: str
     clients: Mapping[str, Client]
+
+    def of(self, side: str) -> Mapping[str, float]:
+        """Estimates of one client."""
+        row = self.now[self.now["client"] == side].iloc[0]
+        return {name: float(row[name]) for name in ESTIMATES}
 
 
 def score(
@@ -57,58 +64,86 @@ def score(
     now = estimates.head(len(records)).assign(client=names)
     along = estimates.tail(len(changed)).assign(
         field=[name for name, _value, _record in changed],
-        value=[value for _name, value, _record in changed],
+        value=pd.Series([v for _name, v, _record in changed], dtype=object).to_numpy(),
     )
     return Simulation(now, along, answer.model_version, clients)
 
 
-def show_amounts(simulation: Simulation, target: Field) -> None:
-    """Show each client's amount with its 90 % interval."""
-    names = {"a": _("Client A"), "b": _("Client B")}
-    pair = len(simulation.now) > 1
-    for place, row in zip(st.columns(2), simulation.now.itertuples(), strict=False):
-        name = f"{names[str(row.client)]} · " if pair else ""
-        place.metric(
-            f"{name}{label(target)}",
-            amount(float(row.amounts), target),
-            border=True,
-            help=_("Half of such clients get more, half less."),
+def show_amount(simulation: Simulation, side: str, target: Field) -> None:
+    """Show one client's amount with its 90 % interval."""
+    row = simulation.of(side)
+    st.metric(
+        label(target),
+        amount(row["amounts"], target),
+        border=True,
+        help=_("Half of such clients get more, half less."),
+    )
+    st.caption(
+        _(
+            "Nine times in ten between {lower} and {upper} · version {version}",
+            lower=amount(row["lower"], target),
+            upper=amount(row["upper"], target),
+            version=simulation.model_version,
         )
-        place.caption(
-            _("Nine times in ten between {lower} and {upper} · version {version}",
-              lower=amount(float(row.lower), target), upper=amount(float(row.upper), target),
-              version=simulation.model_version)
-        )  # fmt: skip
-    if pair:
-        first, second = simulation.now["amounts"]
-        st.caption(_("Difference: {amount}", amount=amount(float(second - first), target)))
-        data = simulation.now.rename(columns={"amounts": "amount"})
-        data = data.assign(client=[names[side] for side in data["client"]])
-        show(
-            intervals(data[["client", "amount", "lower", "upper"]], target),
-            _("Amounts of both clients with their 90 % intervals"),
-        )
+    )
 
 
-def show_sensitivity(simulation: Simulation, fields: Sequence[Field], target: Field) -> None:
-    """Draw how the first client's amount moves along each column."""
-    st.markdown("#### " + _("What the amount depends on"))
-    st.caption(_("Each chart changes one column of client A and leaves the rest as it is."))
-    now = simulation.now.head(1)
+def show_pair(simulation: Simulation, target: Field) -> None:
+    """Put the amounts of two clients on one axis."""
+    names = [client_name(side) for side in simulation.clients]
+    first, second = (simulation.of(side)["amounts"] for side in simulation.clients)
+    data = simulation.now.rename(columns={"amounts": "amount"}).assign(client=names)
+    show(
+        intervals(data[["client", "amount", "lower", "upper"]], target),
+        _("Amounts of both clients with their 90 % intervals"),
+    )
+    st.caption(
+        _(
+            "Bar: the 90 % interval; mark: the amount. Difference: {amount}",
+            amount=amount(second - first, target),
+        )
+    )
+
+
+def client_name(side: str) -> str:
+    """Name of a side for the reader."""
+    return _("Client A") if side == "a" else _("Client B")
+
+
+def show_sensitivity(
+    simulation: Simulation, fields: Sequence[Field], target: Field, columns: int
+) -> None:
+    """Draw how the first client's amount moves along each column, the strongest first."""
+    st.header(_("What the amount depends on"))
+    st.caption(
+        _(
+            "Each chart changes one value of client A and leaves the rest as it is; "
+            "the dot is the client, the shade the 90 % interval."
+        )
+    )
     client = next(iter(simulation.clients.values()))
-    grid = st.columns(2)
     drawn = [f for f in fields if (simulation.along["field"] == f.name).any()]
+    grid = st.columns(columns)
     for place, field in enumerate(sorted(drawn, key=lambda f: -_spread(simulation, f))):
         curve = _named(simulation.along[simulation.along["field"] == field.name], field)
-        here = _named(now.assign(value=[client[field.name]]), field)
-        with grid[place % 2]:
+        here = _named(
+            simulation.now.head(1).assign(
+                value=pd.Series([client[field.name]], dtype=object).to_numpy()
+            ),
+            field,
+        )
+        with grid[place % columns]:
+            st.markdown(f"**{label(field)}**")
             show(
                 sensitivity(curve, here, field, target),
-                _("{target} along {column}: from {low} to {high}",
-                  target=label(target), column=label(field),
-                  low=amount(float(curve["amount"].min()), target),
-                  high=amount(float(curve["amount"].max()), target)),
-            )  # fmt: skip
+                _(
+                    "{target} along {column}: from {low} to {high}",
+                    target=label(target),
+                    column=label(field),
+                    low=amount(float(curve["amount"].min()), target),
+                    high=amount(float(curve["amount"].max()), target),
+                ),
+            )
 
 
 def _spread(simulation: Simulation, field: Field) -> float:

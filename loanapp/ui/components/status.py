@@ -58,8 +58,12 @@ def go_to(
     text: str, page: str, *, key: str, primary: bool = False, icon: str | None = None
 ) -> None:
     """Offer a button that leads to another page."""
-    kind = "primary" if primary else "secondary"
-    if st.button(text, key=key, type=kind, icon=icon or ":material/arrow_forward:"):
+    if st.button(
+        text,
+        key=key,
+        type="primary" if primary else "secondary",
+        icon=icon or ":material/arrow_forward:",
+    ):
         st.switch_page(page_path(page))
 
 

@@ -15,8 +15,8 @@ from loanapp.ui.components.choices import policy_name
 from loanapp.ui.components.metrics import compare_models, explain_mae, explain_r2
 from loanapp.ui.components.reports import table_height
 from loanapp.ui.guard import guarded
-from loanapp.ui.state import backend, recall, keep
-from loanapp.ui.text import _, moment, titled
+from loanapp.ui.state import backend, keep, recall
+from loanapp.ui.text import _, moment
 
 
 def show_versions(models: Sequence[ModelVersion], target: Field) -> None:
@@ -46,8 +46,11 @@ def show_versions(models: Sequence[ModelVersion], target: Field) -> None:
             "version": column.TextColumn(_("Version"), width=70, pinned=True),
             "state": column.TextColumn(_("State"), width=100),
             "created": column.DatetimeColumn(_("Trained on"), format="DD/MM/YYYY HH:mm"),
-            "mae": column.NumberColumn(f"MAE ({target.unit})" if target.unit else "MAE",
-                                       format="localized", help=explain_mae()),
+            "mae": column.NumberColumn(
+                f"MAE ({target.unit})" if target.unit else "MAE",
+                format="localized",
+                help=explain_mae(),
+            ),
             "r2": column.NumberColumn("R²", format="%.3f", help=explain_r2()),
             "rows": column.NumberColumn(_("Rows"), format="localized"),
             "file": column.TextColumn(_("File")),
@@ -57,7 +60,7 @@ def show_versions(models: Sequence[ModelVersion], target: Field) -> None:
             "run": column.LinkColumn(_("MLflow run"), display_text=_("Open")),
         },
         alt=_("Registered versions, newest first"),
-    )  # fmt: skip
+    )
 
 
 def run_link(run_id: str) -> str:
@@ -79,15 +82,16 @@ def compare_two(models: Sequence[ModelVersion], target: Field) -> None:
     compare_models(pair, target, alternative=_("Metrics of two versions side by side"))
     st.caption(
         _(
-            "Each version is measured on its own held-out rows: figures on different files say less than the comparison made while training."
-        )  # fmt: skip
+            "Each version is measured on its own held-out rows: figures on different files "
+            "say less than the comparison made while training."
+        )
     )
 
 
 def _choose(place: Any, text: str, names: list[str], key: str, default: str) -> str:
     kept = recall(key, default)
     index = names.index(kept) if kept in names else names.index(default)
-    choice = place.selectbox(text, names, index, key=key)
+    choice: str = place.selectbox(text, names, index, key=key)
     keep(key, choice)
     return choice
 
@@ -132,8 +136,10 @@ def choose_version(models: Sequence[ModelVersion]) -> tuple[str, str]:
             st.badge(_("live"), icon=":material/check_circle:", color="green")
         elif st.button(
             _("Put version {version} live", version=version),
-            key="promote", type="primary", icon=":material/rocket_launch:",
-        ):  # fmt: skip
+            key="promote",
+            type="primary",
+            icon=":material/rocket_launch:",
+        ):
             confirm_promotion(version, live)
     return version, next(m.run_id for m in models if m.version == version)
 
@@ -144,9 +150,11 @@ def offer_rollback(history: Sequence[HistoryEntry]) -> None:
     if before is None:
         return
     if st.button(
-        _("Go back to version {version}", version=before), key="rollback", icon=":material/undo:",
+        _("Go back to version {version}", version=before),
+        key="rollback",
+        icon=":material/undo:",
         help=_("The version that was live before the current one."),
-    ):  # fmt: skip
+    ):
         confirm_rollback(before)
 
 
@@ -157,9 +165,12 @@ def confirm_promotion(version: str, live: str | None) -> None:
     @guarded
     def ask() -> None:
         st.write(
-            _("Version {version} will replace version {live} for everybody, at once.",
-              version=version, live=live or "—")
-        )  # fmt: skip
+            _(
+                "Version {version} will replace version {live} for everybody, at once.",
+                version=version,
+                live=live or "—",
+            )
+        )
         author, reason = _ask_why()
         if st.button(_("Put live"), key="confirm_promote", type="primary"):
             backend().promote(version, author=author, reason=reason)

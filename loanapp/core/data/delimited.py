@@ -65,11 +65,13 @@ def read_grid(content: Content, dialect: Dialect, limits: Limits) -> Grid:
         except csv.Error:
             header = list(dialect.header)
         builder = GridBuilder(header, header_line, limits, loose_tail=dialect.delimiter != ",")
-        _read_rows(reader, lines, builder)
+        _read_rows(reader, lines, builder, dialect.delimiter)
     return builder.finish()
 
 
-def _read_rows(reader: Iterator[list[str]], lines: _Lines, builder: GridBuilder) -> None:
+def _read_rows(
+    reader: Iterator[list[str]], lines: _Lines, builder: GridBuilder, delimiter: str
+) -> None:
     while True:
         start, lines.taken = lines.number + 1, 0
         try:
@@ -83,10 +85,18 @@ def _read_rows(reader: Iterator[list[str]], lines: _Lines, builder: GridBuilder)
             at_end = "unexpected end" in str(error)
             builder.refuse(start, _UNCLOSED if at_end else _STRAY_QUOTE)
             continue
-        if row and (len(row) > 1 or not is_blank(row[0])):
+        if lines.number > start and _swallows_rows(row, builder, delimiter):
+            builder.refuse(start, _UNCLOSED)
+        elif row and (len(row) > 1 or not is_blank(row[0])):
             builder.add(start, row)
         else:
             builder.add_blank(start)
+
+
+def _swallows_rows(row: list[str], builder: GridBuilder, delimiter: str) -> bool:
+    """Whether a cell holds a line break and as many delimiters as a whole row."""
+    enough = max(len(builder.names) - 1, 1)
+    return any(cell.count(delimiter) >= enough and not cell.isprintable() for cell in row)
 
 
 _UNCLOSED = message("A quote is opened in this row and never closed. Close it, or remove it.")

@@ -176,9 +176,14 @@ def _preamble(head: Sequence[str]) -> tuple[int, str | None]:
         text = line.strip()
         if named := _SEPARATOR_LINE.fullmatch(text):
             separator = named[1]
-        elif text.strip('\ufeff;,|\t" ') and not text.lstrip('\ufeff" ').startswith(("#", "//")):
+        elif text.strip('\ufeff;,|\t" ') and not is_comment(text):
             return number, separator
     return len(head), separator
+
+
+def is_comment(text: str) -> bool:
+    """Whether a line before the header is a remark."""
+    return text.lstrip('\ufeff" ').startswith(("#", "//"))
 
 
 def _records(lines: Sequence[str], delimiter: str) -> list[list[str]]:

@@ -35,6 +35,12 @@ class RawColumn:
     texts: pa.ChunkedArray
     numbers: arrays.Floats | None = None
 
+    def head(self, rows: int) -> RawColumn:
+        """The first rows."""
+        return RawColumn(
+            self.texts.slice(0, rows), None if self.numbers is None else self.numbers[:rows]
+        )
+
 
 @dataclass(frozen=True)
 class Grid:

@@ -21,7 +21,7 @@ BLANKS = " \t\u00a0\u202f\u2009\u2007\u3000\u200b\ufeff"
 _BLANK_GROUP = r"[ \u00a0\u202f\u2009\u2007'’]"
 
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_TWO_READINGS = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
+TWO_READINGS = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
 _ONE_MARK = re.compile(r"([+-]?)([0-9]*)([.,])([0-9]*)((?:[eE][+-]?[0-9]+)?)")
 _MANY_GROUPS = re.compile(r"[+-]?[1-9][0-9]{0,2}([.,])[0-9]{3}(?:\1[0-9]{3})+")
 _GROUPS_AND_DECIMALS = re.compile(
@@ -32,7 +32,7 @@ _BLANK_GROUPS = re.compile(
 )
 
 PLAIN_PATTERN = f"^(?:{_PLAIN.pattern})$"
-TWO_READINGS_PATTERN = f"^{_TWO_READINGS.pattern}$"
+TWO_READINGS_PATTERN = f"^{TWO_READINGS.pattern}$"
 
 _UNIT_SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "€": ("€", "eur", "euro", "euros"),
@@ -111,7 +111,7 @@ def parse_numeral(text: str, unit: str | None = None) -> Numeral | None:
         bare = _without_unit(core, unit)
         if bare != core:
             core, style = bare, style | Style.UNIT
-    if _TWO_READINGS.fullmatch(core):
+    if TWO_READINGS.fullmatch(core):
         return _two_readings(core, style)
     if _PLAIN.fullmatch(core):
         shown = ((".", Role.DECIMAL),) if "." in core else ()

@@ -23,7 +23,7 @@ BLOCK = 1 << 20
 IN_MEMORY = 256 * MB
 MEMBERS = 2_000
 NESTING = 2
-RATIO, RATIO_FLOOR = 200, 100 * MB
+RATIO, WORKBOOK_RATIO, RATIO_FLOOR = 200, 50, 100 * MB
 
 _GZIP, _ZIP, _PARQUET = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06"), b"PAR1"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -207,7 +207,9 @@ def _only_member(
         raise refused(_DAMAGED) from error
     members = {info.filename: info for info in archive.infolist()}
     if "xl/workbook.xml" in members:
-        if sum(info.file_size for info in members.values()) > limits.decompressed_bytes:
+        unpacked = sum(info.file_size for info in members.values())
+        bomb = unpacked > max(RATIO_FLOOR, WORKBOOK_RATIO * len(data))
+        if bomb or unpacked > limits.decompressed_bytes:
             raise _too_much(limits)
         return None, archive
     files = [

@@ -7,19 +7,23 @@ Past this door nobody checks again. Nothing here opens a name: the caller gives 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import BinaryIO
 
 import numpy as np
 
-from loanapp.core.data.delimited import read_grid
-from loanapp.core.data.dialect import detect_dialect
+from loanapp.core.data import delimited, parquet, workbook
+from loanapp.core.data.clean import CleanFile, Unusual, recognise
+from loanapp.core.data.dialect import Dialect, detect_dialect
 from loanapp.core.data.grid import Grid, raw_column
-from loanapp.core.data.header import match_header
+from loanapp.core.data.header import Header, match_header
 from loanapp.core.data.limits import DEFAULT_LIMITS, Limits
 from loanapp.core.data.report import Problem
 from loanapp.core.data.schema import Schema
 from loanapp.core.data.source import Content, open_content
+from loanapp.core.data.totals import leave_out_totals
 from loanapp.core.data.validated import Rejected, Table
 from loanapp.core.data.validation import validate
 from loanapp.core.errors import message
@@ -64,17 +68,12 @@ def read_table(
     LimitExceeded
         The file is larger than a limit.
     """
-    wanted = (*required, *optional)
     with open_content(source, limits) as content:
-        grid = _take_apart(content, schema, limits)
-    header = match_header(grid.names, schema, required, optional, grid.header_line)
-    return validate(grid, header, schema, wanted, skip_invalid=skip_invalid)
-
-
-def _take_apart(content: Content, schema: Schema, limits: Limits) -> Grid:
-    dialect = detect_dialect(content, schema, limits)
-    grid = read_grid(content, dialect, limits)
-    return replace(grid, repairs=(*dialect.repairs, *grid.repairs))
+        file = _File(content, schema, tuple(required), tuple(optional), limits)
+        if clean := file.clean():
+            with suppress(Unusual):
+                return clean.read()
+        return file.read_carefully(skip_invalid=skip_invalid)
 
 
 def read_blocks(
@@ -103,9 +102,60 @@ def read_blocks(
     InvalidTable, LimitExceeded
         As `read_table`.
     """
-    table = read_table(source, schema, required=required, optional=optional, limits=limits)
-    for start in range(0, table.rows, block_rows):
+    with open_content(source, limits) as content:
+        file = _File(content, schema, tuple(required), tuple(optional), limits)
+        done = 0
+        if clean := file.clean():
+            with suppress(Unusual):
+                for block in clean.blocks(block_rows):
+                    yield block
+                    done += block.rows
+                return
+        table = file.read_carefully()
+    for start in range(done, table.rows, block_rows):
         yield table.slice(start, block_rows)
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file that is about to be read, by either lane."""
+
+    content: Content
+    schema: Schema
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    limits: Limits
+
+    @cached_property
+    def dialect(self) -> Dialect:
+        return detect_dialect(self.content, self.schema, self.limits)
+
+    def clean(self) -> CleanFile | None:
+        """The file for the fast lane; None where anything in it is unusual."""
+        if self.content.kind != "text":
+            return None
+        header = self._header(self.dialect.header, None)
+        wanted = (*self.required, *self.optional)
+        return recognise(self.content, self.dialect, header, self.schema, wanted, self.limits)
+
+    def read_carefully(self, *, skip_invalid: bool = False) -> Table:
+        """Cell by cell."""
+        grid = self._grid()
+        header = self._header(grid.names, grid.header_line)
+        grid = leave_out_totals(grid, header, self.schema)
+        wanted = (*self.required, *self.optional)
+        return validate(grid, header, self.schema, wanted, skip_invalid=skip_invalid)
+
+    def _header(self, names: Sequence[str], line: int | None) -> Header:
+        return match_header(names, self.schema, self.required, self.optional, line)
+
+    def _grid(self) -> Grid:
+        if self.content.kind == "workbook":
+            return workbook.read_grid(self.content, self.schema, self.limits)
+        if self.content.kind == "parquet":
+            return parquet.read_grid(self.content, self.limits)
+        grid = delimited.read_grid(self.content, self.dialect, self.limits)
+        return replace(grid, repairs=(*self.dialect.repairs, *grid.repairs))
 
 
 def read_records(

@@ -1,0 +1,126 @@
+"""What the bytes of a text file show, before it is parsed: whether anything in it is unusual."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from loanapp.core.data import arrays
+from loanapp.core.data.limits import Limits
+from loanapp.core.data.numerals import TWO_READINGS
+
+SCAN = 8 << 20
+DOUBTS = 1_000
+_LF, _CR, _QUOTE, _BLANK, _TAB, _POINT, _ZERO, _NINE = b'\n\r" \t.09'
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the bytes of a file show.
+
+    Parameters
+    ----------
+    lines
+        How many lines there are; each is a row.
+    doubtful
+        Positions of the columns in which a number can be decimal or thousands, as 1.234.
+    """
+
+    lines: int
+    doubtful: frozenset[int]
+
+
+def scan(data: npt.NDArray[np.uint8], delimiter: str, limits: Limits) -> Scan | None:
+    """Look at every byte for what the careful lane would remark on.
+
+    Returns
+    -------
+    Scan or None
+        None: something is unusual.
+    """
+    border = np.zeros(256, np.bool_)
+    border[[_LF, _CR, _QUOTE, ord(delimiter)]] = True
+    lines, doubtful = 0, set[int]()
+    for block in _line_blocks(data):
+        found = _scan_block(block, border, delimiter, limits)
+        if found is None:
+            return None
+        lines, doubtful = lines + found.lines, doubtful | found.doubtful
+    return Scan(lines, frozenset(doubtful))
+
+
+def _line_blocks(data: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[np.uint8]]:
+    """Blocks of whole lines."""
+    start, size = 0, len(data)
+    while start < size:
+        stop = min(start + SCAN, size)
+        if stop < size:
+            ends = np.flatnonzero(data[start:stop] == _LF)
+            stop = start + int(ends[-1]) + 1 if len(ends) else stop
+        yield data[start:stop]
+        start = stop
+
+
+def _scan_block(
+    block: npt.NDArray[np.uint8], border: arrays.Mask, delimiter: str, limits: Limits
+) -> Scan | None:
+    framed = np.concatenate([[_LF], block, [_LF] if block[-1] != _LF else []]).astype(np.uint8)
+    ends = np.flatnonzero(framed == _LF)
+    returns = np.flatnonzero(framed == _CR)
+    lengths = np.diff(ends)
+    if len(returns) not in (0, len(lengths)) or (framed[returns + 1] != _LF).any():
+        return None
+    if lengths.min() <= (2 if len(returns) else 1) or lengths.max() > limits.line_bytes:
+        return None
+    if not _tidy_quotes(framed, ends, border) or _loose_blanks(framed, border, delimiter):
+        return None
+    doubtful = _doubtful_columns(framed, ends, border, delimiter)
+    return None if doubtful is None else Scan(len(lengths), doubtful)
+
+
+def _tidy_quotes(
+    framed: npt.NDArray[np.uint8], ends: npt.NDArray[np.intp], border: arrays.Mask
+) -> bool:
+    """Whether quotes stand only around whole cells of one line, and never within."""
+    quotes = np.flatnonzero(framed == _QUOTE)
+    if not len(quotes):
+        return True
+    opening, closing = framed[quotes[::2] - 1], framed[quotes[1::2] + 1]
+    if len(quotes) % 2 or (opening == _QUOTE).any() or (closing == _QUOTE).any():
+        return False
+    within = np.searchsorted(quotes, ends) % 2
+    return bool(border[opening].all() and border[closing].all() and not within.any())
+
+
+def _loose_blanks(framed: npt.NDArray[np.uint8], border: arrays.Mask, delimiter: str) -> bool:
+    """Whether a blank or a tab stands at the edge of a cell."""
+    blanks = np.flatnonzero(framed == _BLANK)
+    if (border[framed[blanks - 1]] | border[framed[blanks + 1]]).any():
+        return True
+    return delimiter != "\t" and bool((framed == _TAB).any())
+
+
+def _doubtful_columns(
+    framed: npt.NDArray[np.uint8],
+    ends: npt.NDArray[np.intp],
+    border: arrays.Mask,
+    delimiter: str,
+) -> frozenset[int] | None:
+    """Columns with a number such as 1.234, which can be thousands; None: too many to look at."""
+    points = np.flatnonzero(framed[:-4] == _POINT)
+    for step in (1, 2, 3):
+        digits = framed[points + step]
+        points = points[(digits >= _ZERO) & (digits <= _NINE)]
+    points = points[border[framed[points + 4]]]
+    if len(points) > DOUBTS:
+        return None
+    columns = set[int]()
+    for line in np.unique(np.searchsorted(ends, points)):
+        text = framed[ends[line - 1] + 1 : ends[line]].tobytes().decode("utf-8", "replace")
+        cells = next(csv.reader([text.rstrip("\r")], delimiter=delimiter))
+        columns |= {i for i, cell in enumerate(cells) if TWO_READINGS.fullmatch(cell)}
+    return frozenset(columns)

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from loanapp.core.errors import InvalidSchema, LoanappError, TrainingFailed, message
 from loanapp.core.settings import Language, Settings
-from loanapp.terminal import Terminal
+from loanapp.terminal import Terminal, WrongUsage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,7 +91,9 @@ def _readable(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise typer.BadParameter(f"{path}: {error.strerror}") from error
+        raise WrongUsage(
+            message("{path} cannot be read: {reason}.", path=str(path), reason=error.strerror)
+        ) from error
 
 
 def name_of(path: Path) -> str:
@@ -103,12 +105,16 @@ def check_output(path: Path, *, as_json: bool = False) -> None:
     """Refuse at once what could not be written after the work."""
     if path == STANDARD:
         if as_json:
-            raise typer.BadParameter("--json writes to standard output: name a file with -o.")
+            raise WrongUsage(message("--json writes to standard output: name a file with -o."))
         return
     if path.suffix.lower() not in FORMATS:
-        raise typer.BadParameter(f"{path}: the name must end in {', '.join(FORMATS)}.")
+        raise WrongUsage(
+            message("{path}: the name must end in {formats}.",
+                    path=str(path), formats=", ".join(FORMATS))
+        )  # fmt: skip
     if not path.absolute().parent.is_dir():
-        raise typer.BadParameter(f"{path.absolute().parent}: there is no such folder.")
+        folder = str(path.absolute().parent)
+        raise WrongUsage(message("There is no folder {folder}.", folder=folder))
 
 
 def write(table: pa.Table, path: Path, *, excel: bool = False) -> None:

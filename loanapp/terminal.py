@@ -48,7 +48,14 @@ if TYPE_CHECKING:
 
     from loanapp.core.settings import Language
 
+
+
+class WrongUsage(LoanappError):
+    """A file or an option that a command cannot work with."""
+
+
 EXIT_CODES: Mapping[type[LoanappError], int] = {
+    WrongUsage: 2,
     InvalidTable: 3,
     LimitExceeded: 3,
     NoModel: 4,

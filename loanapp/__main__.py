@@ -1,0 +1,5 @@
+"""``python -m loanapp``: the command line."""
+
+from loanapp.cli import app
+
+app(prog_name="loanapp")

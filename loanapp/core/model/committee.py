@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loanapp.core.model.distribution import Floats
-from loanapp.core.model.forward import Arrays, forward
+from loanapp.core.model.forward import Arrays, Singles, forward, standardise
 from loanapp.core.model.tobit import Sides, fit_line, log_likelihood
 
 Rows = npt.NDArray[np.intp]
@@ -27,7 +27,7 @@ MOST_LINE_ROWS = 20000
 SMALLEST_SHARE = 0.05
 LOG_SPREAD = (-7.0, 5.0)
 
-_HIDDEN_GAIN = 0.3
+HIDDEN_GAIN = 0.3
 
 
 def describe_features(X: Floats) -> dict[str, npt.NDArray[Any]]:
@@ -42,7 +42,7 @@ def describe_features(X: Floats) -> dict[str, npt.NDArray[Any]]:
     scale = np.where(two_valued, (high - low) / 2, spread)
     scale = np.where(scale > 1e-12 * np.maximum(np.abs(low), np.abs(high)), scale, 1.0)
     described = {"feature_centre": centre, "feature_scale": scale}
-    return described | _knots((X - centre) / scale, np.flatnonzero(~two_valued))
+    return described | _knots(standardise(described, X), np.flatnonzero(~two_valued))
 
 
 def _knots(z: Floats, axes: npt.NDArray[np.intp]) -> dict[str, npt.NDArray[Any]]:
@@ -59,65 +59,69 @@ def _knots(z: Floats, axes: npt.NDArray[np.intp]) -> dict[str, npt.NDArray[Any]]
 def deal(n: int, members: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
     """Deal n rows: (K, m) what each member learns from, (K, v) what it is judged on.
 
-    Members 2j and 2j + 1, one of each kind, are judged on the same fold.
+    Members k and k + K / 2, one of each kind, are judged on the same fold.
     """
     folds = members // 2
     fold = rng.permutation(n) % min(folds, n)
-    train = [np.flatnonzero(fold != j % (fold.max() + 1)) for j in range(folds)]
-    judged = [rng.permutation(np.flatnonzero(fold == j % (fold.max() + 1))) for j in range(folds)]
+    own = np.arange(folds) % min(folds, n)
+    train = [np.flatnonzero(fold != k) for k in own]
+    judged = [rng.permutation(np.flatnonzero(fold == k)) for k in own]
+    learnt = max(map(len, train))
     most = min(max(map(len, judged)), MOST_VALIDATION // folds)
-    longest = max(map(len, train))
     return (
-        np.repeat([np.resize(rows, longest) for rows in train], 2, axis=0),
-        np.repeat([np.resize(rows, most) for rows in judged], 2, axis=0),
+        np.tile([np.resize(rows, learnt) for rows in train], (2, 1)),
+        np.tile([np.resize(rows, most) for rows in judged], (2, 1)),
     )
 
 
 def start(
-    z: npt.NDArray[np.float32], inputs: int, y: Floats, side: Sides, train: Rows, width: int,
+    z: Floats, pieces: int, y: Floats, side: Sides, train: Rows, width: int,
     rng: np.random.Generator,
-) -> tuple[Weights, npt.NDArray[np.float32]]:  # fmt: skip
-    """Initial weights and input masks: each member starts as the linear Tobit fit of its rows.
+) -> Weights:  # fmt: skip
+    """Initial weights: each member starts as the linear Tobit fit of the rows it learns from.
 
     The hidden layers start random, their output at zero.
     """
     members, features = len(train), z.shape[1]
-    mask = np.ones((members, inputs, 1), np.float32)
-    mask[::2, features:] = 0
-    gain = _HIDDEN_GAIN / np.sqrt(mask.sum(axis=1, keepdims=True))
-    linear, intercept = np.zeros((members, features, 2)), np.zeros((members, 1, 2))
-    for k in range(0, members, 2):
-        rows = rng.permutation(train[k])[:MOST_LINE_ROWS]
-        line = fit_line(z[rows], y[rows], side[rows])
-        linear[k : k + 2, :, 0] = line.coefficients
-        log_spread = np.clip(math.log(line.spread), *LOG_SPREAD)
-        intercept[k : k + 2, 0] = line.intercept, log_spread
+    folds = members // 2
+    lines = [
+        fit_line(z[rows], y[rows], side[rows])
+        for rows in (rng.permutation(fold)[:MOST_LINE_ROWS] for fold in train[:folds])
+    ] * 2
+    linear = np.zeros((members, features, 2))
+    linear[..., 0] = [line.coefficients for line in lines]
+    log_spread = [np.clip(math.log(line.spread), *LOG_SPREAD) for line in lines]
+    intercept = np.column_stack([[line.intercept for line in lines], log_spread])
+    inputs = np.repeat([features, features + pieces], folds)[:, None, None]
     weights = {
         "linear": linear,
-        "intercept": intercept,
-        "weight_1": rng.normal(size=(members, inputs, width)) * gain,
+        "intercept": intercept[:, None],
+        "weight_1": rng.normal(size=(members, features, width)) * HIDDEN_GAIN / np.sqrt(inputs),
         "bias_1": rng.normal(size=(members, 1, width)) / 2,
+        "weight_pieces": rng.normal(size=(folds, pieces, width))
+        * HIDDEN_GAIN
+        / np.sqrt(inputs[folds:]),
         "weight_2": rng.normal(size=(members, width, width)) * math.sqrt(2 / width),
         "bias_2": np.zeros((members, 1, width)),
         "weight_out": np.zeros((members, width, 2)),
     }
-    return {name: value.astype(np.float32) for name, value in weights.items()}, mask
+    return {name: value.astype(np.float32) for name, value in weights.items()}
 
 
-def merge(
-    features: Arrays, weights: Weights, mask: npt.NDArray[np.float32], shares: Floats
-) -> dict[str, npt.NDArray[Any]]:
+def merge(features: Arrays, weights: Weights, shares: Floats) -> dict[str, npt.NDArray[Any]]:
     """Make one network of the members that have a share: the arrays `forward` takes."""
     kept = np.flatnonzero(shares)
     share = shares[kept, None, None] / shares.sum()
-    members = {name: value[kept] for name, value in weights.items()}
-    first = members["weight_1"] * mask[kept]
-    width = first.shape[-1]
+    folds = len(shares) // 2
+    pieces = weights["weight_pieces"][kept[kept >= folds] - folds]
+    members = {name: weights[name][kept] for name in weights if name != "weight_pieces"}
+    width = members["weight_2"].shape[-1]
     return dict(features) | {
         "linear": (members["linear"].astype(float) * share).sum(axis=0),
         "intercept": (members["intercept"].astype(float) * share).sum(axis=0)[0],
-        "weight_1": np.ascontiguousarray(first.swapaxes(0, 1).reshape(first.shape[1], -1)),
+        "weight_1": _side_by_side(members["weight_1"]),
         "bias_1": members["bias_1"].ravel(),
+        "weight_pieces": _side_by_side(pieces),
         "weight_2": members["weight_2"],
         "bias_2": members["bias_2"].reshape(-1, width),
         "weight_out": (members["weight_out"] * share.astype(np.float32)).reshape(-1, 2),
@@ -125,10 +129,15 @@ def merge(
     }
 
 
+def _side_by_side(weights: npt.NDArray[np.float32]) -> Singles:
+    """(K, p, H) to (p, K H)."""
+    members, inputs, width = weights.shape
+    return np.ascontiguousarray(weights.swapaxes(0, 1).reshape(inputs, members * width))
+
+
 def judge(
-    features: Arrays, weights: Weights, mask: npt.NDArray[np.float32],
-    X: Floats, y: Floats, side: Sides, judged: Rows,
-) -> tuple[Floats, Floats]:  # fmt: skip
+    features: Arrays, weights: Weights, X: Floats, y: Floats, side: Sides, judged: Rows
+) -> tuple[Floats, Floats]:
     """Judge the members on rows they have not seen.
 
     Each kind's share falls with its mean loss, in standard errors of the paired difference.
@@ -138,20 +147,21 @@ def judge(
     shares
         (K,) what each member is worth.
     residuals
-        (judged.size / 2,) standardised residuals of the merged folds, in the order of
-        ``judged[::2]``.
+        (K v / 2,) standardised residuals of the two kinds' merged predictions, in the order of
+        the first K / 2 rows of `judged`.
     """
-    outs = np.array([
-        forward(merge(features, weights, mask, np.eye(len(judged))[k]), X[rows])
-        for k, rows in enumerate(judged)
-    ])  # fmt: skip
-    rows = judged[::2].ravel()
-    kinds = np.stack([outs[kind::2].swapaxes(1, 2).reshape(-1, 2).T for kind in (0, 1)])
-    losses = [_losses(y[rows], side[rows], *kind) for kind in kinds]
-    share = _share(losses[1] - losses[0])
-    centre = (1 - share) * kinds[0, 0] + share * kinds[1, 0]
-    spread = kinds[0, 1] ** (1 - share) * kinds[1, 1] ** share
-    return np.resize([1 - share, share], len(judged)), (y[rows] - centre) / spread
+    members = np.eye(len(judged))
+    outs = [
+        forward(merge(features, weights, member), X[rows])
+        for member, rows in zip(members, judged, strict=True)
+    ]
+    folds = len(judged) // 2
+    rows = judged[:folds].ravel()
+    plain, pieced = np.concatenate(outs[:folds], axis=1), np.concatenate(outs[folds:], axis=1)
+    share = _share(_losses(y[rows], side[rows], *pieced) - _losses(y[rows], side[rows], *plain))
+    centre = (1 - share) * plain[0] + share * pieced[0]
+    spread = plain[1] ** (1 - share) * pieced[1] ** share
+    return np.repeat([1 - share, share], folds), (y[rows] - centre) / spread
 
 
 def _losses(y: Floats, side: Sides, centre: Floats, spread: Floats) -> Floats:

@@ -28,9 +28,18 @@ WARM_UP = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """What is learned from: (n, p) inputs, (n,) standardised amounts, (n,) side of the bounds."""
+    """What is learned from, for n rows.
 
-    inputs: npt.NDArray[np.float32]
+    Parameters
+    ----------
+    features, pieces
+        (n, d) standardised features, (n, p) their pieces.
+    amounts, sides
+        (n,) standardised amounts; (n,) -1 on the floor, 0 within, 1 on the ceiling.
+    """
+
+    features: npt.NDArray[np.float32]
+    pieces: npt.NDArray[np.float32]
     amounts: npt.NDArray[np.float32]
     sides: npt.NDArray[np.int8]
 
@@ -95,31 +104,25 @@ class Committee(keras.Model):  # type: ignore[misc]
     Parameters
     ----------
     weights
-        Initial values. ``linear`` (K, d, 2), ``intercept`` (K, 1, 2); ``weight_1`` (K, p, H),
-        ``bias_1`` (K, 1, H), ``weight_2`` (K, H, H), ``bias_2`` (K, 1, H), ``weight_out``
-        (K, H, 2).
-    mask
-        (K, p, 1) which inputs each member's hidden layers see.
+        Initial values: ``linear`` (K, d, 2), ``intercept`` (K, 1, 2); ``weight_1`` (K, d, H),
+        ``weight_pieces`` (K / 2, p, H), ``bias_1`` (K, 1, H), ``weight_2`` (K, H, H), ``bias_2``
+        (K, 1, H), ``weight_out`` (K, H, 2). The second half of the members sees the pieces.
     """
 
-    def __init__(self, weights: Weights, mask: npt.NDArray[np.float32]) -> None:
+    def __init__(self, weights: Weights) -> None:
         super().__init__()
-        self.width = weights["linear"].shape[1]
-        self.mask = tf.constant(mask)
         for name, value in weights.items():
-            setattr(self, name, self._add(name, value))
+            variable = self.add_weight(shape=value.shape, name=name, dtype="float32")
+            variable.assign(value)
+            setattr(self, name, variable)
 
-    def _add(self, name: str, value: npt.NDArray[np.float32]) -> Any:
-        variable = self.add_weight(shape=value.shape, name=name, dtype="float32")
-        variable.assign(value)
-        return variable
-
-    def call(self, inputs: Any) -> Any:
-        """(K, m, p) inputs to (K, m, 2) centres and logarithms of spreads."""
-        h = keras.ops.silu(inputs @ (self.weight_1 * self.mask) + self.bias_1)
+    def call(self, features: Any, pieces: Any) -> Any:
+        """(K, m, d) features and (K / 2, m, p) pieces to (K, m, 2) centres and log-spreads."""
+        plain, pieced = keras.ops.split(features @ self.weight_1, 2)
+        h = keras.ops.concatenate([plain, pieced + pieces @ self.weight_pieces])
+        h = keras.ops.silu(h + self.bias_1)
         h = keras.ops.silu(h @ self.weight_2 + self.bias_2)
-        line = inputs[..., : self.width] @ self.linear + self.intercept
-        return line + h @ self.weight_out
+        return features @ self.linear + self.intercept + h @ self.weight_out
 
 
 class _Trainer:
@@ -127,8 +130,8 @@ class _Trainer:
 
     def __init__(self, model: Committee, rows: Rows, plan: Plan) -> None:
         self.model, self.plan = model, plan
-        self.inputs, self.amounts = tf.constant(rows.inputs), tf.constant(rows.amounts)
-        self.sides = tf.constant(rows.sides)
+        self.features, self.pieces = tf.constant(rows.features), tf.constant(rows.pieces)
+        self.amounts, self.sides = tf.constant(rows.amounts), tf.constant(rows.sides)
         self.validation = tf.constant(plan.validation)
         self.variables = [v.value for v in model.trainable_variables]
         self.best = [tf.Variable(v) for v in self.variables]
@@ -140,7 +143,8 @@ class _Trainer:
 
     def _losses(self, rows: Any) -> Any:
         """(K,) mean losses of the members, each on its row of row numbers."""
-        out = self.model.call(tf.gather(self.inputs, rows))
+        pieced = rows[rows.shape[0] // 2 :]
+        out = self.model.call(tf.gather(self.features, rows), tf.gather(self.pieces, pieced))
         amounts, sides = tf.gather(self.amounts, rows), tf.gather(self.sides, rows)
         return tf.reduce_mean(censored_loss(out, amounts, sides), axis=1)
 
@@ -162,8 +166,8 @@ class _Trainer:
     def _keep(self, losses: Any) -> None:
         better = losses < self.best_loss
         for best, value in zip(self.best, self.variables, strict=True):
-            shape = [-1] + [1] * (len(value.shape) - 1)
-            best.assign(tf.where(tf.reshape(better, shape), value, best))
+            mine = tf.reshape(better[-value.shape[0] :], [-1, 1, 1])
+            best.assign(tf.where(mine, value, best))
         self.best_loss.assign(tf.where(better, losses, self.best_loss))
 
 
@@ -181,7 +185,6 @@ def _optimizer(plan: Plan) -> Any:
 
 def train(
     weights: Weights,
-    mask: npt.NDArray[np.float32],
     rows: Rows,
     plan: Plan,
     rng: np.random.Generator,
@@ -191,8 +194,8 @@ def train(
 
     Parameters
     ----------
-    weights, mask
-        Initial values and visible inputs, as `Committee` takes them.
+    weights
+        Initial values, as `Committee` takes them.
     rows, plan
         What is learned from, and how.
     rng
@@ -206,7 +209,7 @@ def train(
     dict
         Weights named and shaped as the initial ones: each member's of its best epoch.
     """
-    model = Committee(weights, mask)
+    model = Committee(weights)
     trainer = _Trainer(model, rows, plan)
     best, waited = math.inf, 0
     try:

@@ -21,7 +21,7 @@ from loanapp.core.model.distribution import (
     normal_cdf,
     normal_quantile,
 )
-from loanapp.core.model.forward import encode, forward
+from loanapp.core.model.forward import cut_in_pieces, forward, standardise
 from loanapp.core.model.tobit import Cut, Sides, choose_transform, find_bounds, sides
 
 MOST_STEPS = 100
@@ -138,7 +138,7 @@ class TobitRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         side = sides(amounts, *self.bounds_)
         amounts = np.clip(amounts, *self.bounds_)
         features = committee.describe_features(rows)
-        z = (rows - features["feature_centre"]) / features["feature_scale"]
+        z = standardise(features, rows)
         self.transform_ = self._choose_transform(z, amounts, side, rng)
         latent = self.transform_.forward(amounts)
         centre, unit = float(latent.mean()), float(latent.std()) or 1.0
@@ -170,11 +170,10 @@ class TobitRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     ) -> dict[str, npt.NDArray[Any]]:  # fmt: skip
         from loanapp.core.model import network
 
-        inputs = encode(features, z.astype(np.float32))
+        single = z.astype(np.float32)
+        pieces = cut_in_pieces(features, single)
         train, judged = committee.deal(len(y), self.members, rng)
-        first, mask = committee.start(
-            inputs[:, : z.shape[1]], inputs.shape[1], y, side, train, self.width, rng
-        )
+        first = committee.start(z, pieces.shape[1], y, side, train, self.width, rng)
         self.history_: dict[str, list[float]] = {"loss": [], "val_loss": []}
 
         def report(epoch: int, loss: float, val_loss: float) -> None:
@@ -183,11 +182,11 @@ class TobitRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             if progress is not None:
                 progress(Epoch(epoch, self.epochs, loss, val_loss))
 
-        rows = network.Rows(inputs, y.astype(np.float32), side)
-        weights = network.train(first, mask, rows, self._plan(train, judged), rng, report)
-        shares, residuals = committee.judge(features, weights, mask, X, y, side, judged)
-        arrays = committee.merge(features, weights, mask, shares)
-        widening = _widening(residuals, side[judged[::2].ravel()], rng)
+        rows = network.Rows(single, pieces, y.astype(np.float32), side)
+        weights = network.train(first, rows, self._plan(train, judged), rng, report)
+        shares, residuals = committee.judge(features, weights, X, y, side, judged)
+        arrays = committee.merge(features, weights, shares)
+        widening = _widening(residuals, side[judged[: len(judged) // 2].ravel()], rng)
         arrays["intercept"] += [0, math.log(widening)]
         return arrays
 

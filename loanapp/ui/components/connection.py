@@ -54,7 +54,8 @@ def show_connection(url: str | None) -> None:
         health = choose_backend(url).health()
     except LoanappError as error:
         st.error(
-            f"{_('No connection.')} {say(error.message)} "
+            _("No connection.")
+            + f" {say(error.message)} "
             + _("Start the API there, or choose another service."),
             icon=":material/cloud_off:",
         )

@@ -24,7 +24,7 @@ MIMES = {
 
 def offer_downloads(prediction: Prediction, file_name: str) -> None:
     """Offer the file with the amounts added, in four forms; each is made when it is clicked."""
-    stem = PurePath(file_name).stem or "loanapp"
+    stem, word = PurePath(file_name).stem or "loanapp", _("amounts")
     forms = [
         ("csv", False, _("CSV"), ":material/csv:"),
         ("csv", True, _("CSV for Excel in French"), ":material/table_view:"),
@@ -34,13 +34,13 @@ def offer_downloads(prediction: Prediction, file_name: str) -> None:
     if language() == "fr":
         forms[0], forms[1] = forms[1], forms[0]
     with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
-        st.markdown(f"**{_('Download the file with the amounts')}**")
+        st.markdown("**" + _("Download the file with the amounts") + "**")
         for kind, french, text, icon in forms:
             suffix = "_excel" if french else ""
             st.download_button(
                 text,
                 _written(lambda: with_amounts(prediction, interval=True), kind, excel=french),
-                f"{stem}_{_('amounts')}{suffix}.{kind}",
+                f"{stem}_{word}{suffix}.{kind}",
                 MIMES[kind],
                 key=f"download_{kind}{suffix}",
                 icon=icon,

@@ -44,7 +44,7 @@ def show_sidebar() -> None:
         try:
             show_state(backend().health())
         except LoanappError:
-            st.caption(f":material/cloud_off: {_('The service does not answer')}")
+            st.caption(":material/cloud_off: " + _("The service does not answer"))
 
 
 def dress_page() -> None:

@@ -90,7 +90,7 @@ def show_ended(job: Job) -> None:
         )
     else:
         reason = say(job.reason) if job.reason else _("The reason is in the log.")
-        st.error(f"{_('The training failed.')} {reason}", icon=":material/error:")
+        st.error(_("The training failed.") + f" {reason}", icon=":material/error:")
 
 
 def _progress_text(job: Job) -> str:

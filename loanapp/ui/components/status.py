@@ -68,16 +68,16 @@ def go_to(
 
 
 def show_state(health: Health) -> None:
-    """Show in one line which model serves; a warning where the newest could not be loaded."""
-    where = remote_url() or _("embedded service")
+    """Show in one line which model serves, and where."""
     if health.model_available:
-        since = f" · {moment(health.trained_at)}" if health.trained_at else ""
-        st.caption(
-            f":material/check_circle: {_('Version {version} serves', version=health.model_version)}"
-            f"{since} · {where}"
-        )
+        icon, state = "check_circle", _("Version {version} serves", version=health.model_version)
     else:
-        st.caption(f":material/radio_button_unchecked: {_('No model serves')} · {where}")
+        icon, state = "radio_button_unchecked", _("No model serves")
+    parts = [f":material/{icon}: {state}"]
+    if health.model_available and health.trained_at:
+        parts.append(moment(health.trained_at))
+    parts.append(remote_url() or _("embedded service"))
+    st.caption(" · ".join(parts))
 
 
 def show_reload_error(health: Health) -> None:

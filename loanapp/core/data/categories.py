@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 
 from loanapp.core.data.numerals import parse_numeral
 from loanapp.core.data.schema import Field
@@ -16,6 +17,7 @@ _IGNORED = re.compile(r"[\s\u200b\ufeff_\-‐‑‒–'’‘`´ʼ]+")
 _DASHES = str.maketrans({"–": "-", "—": "-", "−": "-"})
 
 
+@lru_cache(maxsize=4096)
 def loose_key(text: str) -> str:
     """What is left of a text without case, accents, blanks, hyphens and apostrophes.
 
@@ -42,6 +44,12 @@ class MissingMarks:
         self._marks = {_plain(mark) for mark in marks} | {""}
         self.holds_numbers = any(map(parse_numeral, self._marks))
 
+    @staticmethod
+    @lru_cache(maxsize=16)
+    def of(marks: tuple[str, ...]) -> MissingMarks:
+        """The marks of a contract, prepared once."""
+        return MissingMarks(marks)
+
     def __contains__(self, text: str) -> bool:
         return _plain(text) in self._marks
 
@@ -57,23 +65,29 @@ class CategoryReader:
     spellings, and so are the usual yes and no where the field has a yes and a no.
     """
 
-    def __init__(self, field: Field) -> None:
-        self._exact = {category: code for code, category in enumerate(field.enum)}
-        spellings: defaultdict[str, set[int]] = defaultdict(set)
-        for code, category in enumerate(field.enum):
-            for text in (category, *field.enum_labels.get(category, {}).values()):
-                spellings[loose_key(text)].add(code)
-        for key in list(spellings):
-            own = {c for c, category in enumerate(field.enum) if loose_key(category) == key}
-            spellings[key] = own or spellings[key]
+    def __init__(self, categories: tuple[str, ...], labels: tuple[tuple[str, ...], ...]) -> None:
+        self._exact = {category: code for code, category in enumerate(categories)}
+        own: defaultdict[str, set[int]] = defaultdict(set)
+        named: defaultdict[str, set[int]] = defaultdict(set)
+        for code, category in enumerate(categories):
+            own[loose_key(category)].add(code)
+            for label in labels[code]:
+                named[loose_key(label)].add(code)
+        spellings = {**named, **own}
         self._loose = {key: min(codes) for key, codes in spellings.items() if len(codes) == 1}
-        for code, words in self._yes_and_no(field):
-            for word in words:
-                self._loose.setdefault(word, code)
+        for code, words in self._yes_and_no(categories):
+            for word in words - spellings.keys():
+                self._loose[word] = code
+
+    @classmethod
+    def of(cls, field: Field) -> CategoryReader:
+        """The reader of a field, prepared once."""
+        labels = (tuple(field.enum_labels.get(c, {}).values()) for c in field.enum)
+        return _reader(field.enum, tuple(labels))
 
     @staticmethod
-    def _yes_and_no(field: Field) -> tuple[tuple[int, frozenset[str]], ...]:
-        keys = [loose_key(category) for category in field.enum]
+    def _yes_and_no(categories: tuple[str, ...]) -> tuple[tuple[int, frozenset[str]], ...]:
+        keys = [loose_key(category) for category in categories]
         if len(keys) != 2:
             return ()
         if keys[0] in _YES and keys[1] in _NO:
@@ -88,3 +102,6 @@ class CategoryReader:
         if code is not None:
             return code, True
         return self._loose.get(loose_key(text), -1), False
+
+
+_reader = lru_cache(maxsize=256)(CategoryReader)

@@ -178,7 +178,7 @@ def recognise(
     if dialect.data_offset is None or header.problems or is_blank(dialect.header[-1]):
         return None
     data = np.frombuffer(content.data, np.uint8)[dialect.data_offset :]
-    if not len(data) or MissingMarks(schema.missing_values).holds_numbers:
+    if not len(data) or MissingMarks.of(schema.missing_values).holds_numbers:
         return None
     found = scan(data, dialect.delimiter, limits)
     if found is None:
@@ -249,7 +249,7 @@ def _categories(column: pa.ChunkedArray, field: Field) -> pa.Array:
 
 
 def _texts(column: pa.ChunkedArray, field: Field, schema: Schema) -> pa.Array:
-    marks, rows = MissingMarks(schema.missing_values), np.ones(len(column), np.bool_)
+    marks, rows = MissingMarks.of(schema.missing_values), np.ones(len(column), np.bool_)
     read = read_column(RawColumn(_filled(column)), field, marks, rows)
     if read.faults.any() or read.repairs:
         raise Unusual

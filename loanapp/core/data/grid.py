@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -121,6 +122,11 @@ def raw_column(cells: Sequence[Cell]) -> RawColumn:
     return RawColumn(texts, np.fromiter(map(to_float, cells), np.float64, len(cells)))
 
 
+def text_column(texts: Sequence[str]) -> RawColumn:
+    """A column of texts."""
+    return RawColumn(pa.chunked_array([arrays.from_filled(texts)]))
+
+
 def is_blank(cell: Cell) -> bool:
     """Whether there is nothing in a cell but blanks."""
     return cell is None or (isinstance(cell, str) and not cell.strip(BLANKS + "\r\n"))
@@ -217,7 +223,9 @@ class GridBuilder:
     def _flush(self) -> None:
         check_rows(self._taken, self._width, self._limits)
         if self._rows:
-            self._chunks.append([raw_column(c) for c in zip(*self._rows, strict=True)])
+            column: Callable[[Sequence[Any]], RawColumn]
+            column = raw_column if self._padded else text_column
+            self._chunks.append([column(cells) for cells in zip(*self._rows, strict=True)])
             self._line_chunks.append(np.array(self._lines, np.int64))
             self._rows, self._lines = [], []
 

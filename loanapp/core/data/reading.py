@@ -97,7 +97,9 @@ class _Distinct:
         self, field: Field, styles: Kinds, after: Callable[[int], str]
     ) -> tuple[Repair, ...]:
         """What each style of writing was changed to, counted, with its first example."""
-        found = []
+        found: list[Repair] = []
+        if not styles.any():
+            return ()
         for style, kind in _REPAIRS.items():
             touched = np.flatnonzero(((styles & style) != 0) & (self.counts > 0))
             if len(touched):
@@ -274,7 +276,7 @@ def _read_categories(
     column: RawColumn, field: Field, missing: MissingMarks, counted: arrays.Mask
 ) -> ReadColumn:
     distinct = _Distinct.of(RawColumn(column.texts), counted)
-    reader, size = CategoryReader(field), len(distinct.texts)
+    reader, size = CategoryReader.of(field), len(distinct.texts)
     codes = np.full(size, -1, np.int32)
     faults, styles = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
     for i, text in enumerate(distinct.texts):

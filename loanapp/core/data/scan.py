@@ -13,7 +13,7 @@ from loanapp.core.data import arrays
 from loanapp.core.data.limits import Limits
 from loanapp.core.data.numerals import TWO_READINGS
 
-SCAN = 8 << 20
+SCAN = 1 << 20
 DOUBTS = 1_000
 _LF, _CR, _QUOTE, _BLANK, _TAB, _POINT, _ZERO, _NINE = b'\n\r" \t.09'
 

@@ -6,27 +6,24 @@ Past this door nobody checks again. Nothing here opens a name: the caller gives 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import BinaryIO
 
-import numpy as np
-
 from loanapp.core.data import delimited, parquet, workbook
 from loanapp.core.data.clean import CleanFile, Unusual, recognise
 from loanapp.core.data.dialect import Dialect, detect_dialect
-from loanapp.core.data.grid import Grid, raw_column
+from loanapp.core.data.grid import Grid
 from loanapp.core.data.header import Header, match_header
 from loanapp.core.data.limits import DEFAULT_LIMITS, Limits
-from loanapp.core.data.report import Problem
+from loanapp.core.data.records import read_records
 from loanapp.core.data.schema import Schema
 from loanapp.core.data.source import Content, open_content
 from loanapp.core.data.totals import leave_out_totals
 from loanapp.core.data.validated import Rejected, Table
 from loanapp.core.data.validation import validate
-from loanapp.core.errors import message
 
 __all__ = ["Limits", "Rejected", "Table", "read_blocks", "read_records", "read_table"]
 
@@ -156,48 +153,3 @@ class _File:
             return parquet.read_grid(self.content, self.limits)
         grid = delimited.read_grid(self.content, self.dialect, self.limits)
         return replace(grid, repairs=(*self.dialect.repairs, *grid.repairs))
-
-
-def read_records(
-    records: Sequence[Mapping[str, object]],
-    schema: Schema,
-    *,
-    required: Sequence[str],
-    optional: Sequence[str] = (),
-) -> Table:
-    """Read clients that come as records: JSON, a form. Numbers may be numbers or text.
-
-    Parameters
-    ----------
-    records
-        One mapping a client. A required name must be in each; its value may be None.
-    schema, required, optional
-        As for `read_table`.
-
-    Raises
-    ------
-    InvalidTable
-        The clients are refused; `Problem.row` is the client's position, from 1.
-    """
-    names = tuple(dict.fromkeys(str(name) for record in records for name in record))
-    header = match_header(names, schema, required, optional)
-    cells = [[record.get(name) for record in records] for name in names]
-    problems = [
-        Problem(row, names[position], None, _ABSENT)
-        for row, record in enumerate(records, 1)
-        for name, position in header.positions.items()
-        if name in required and names[position] not in record
-    ]
-    grid = Grid(
-        names=names,
-        header_line=None,
-        columns=tuple(map(raw_column, cells)),
-        lines=np.arange(1, len(records) + 1),
-        problems=tuple(problems),
-    )
-    return validate(grid, header, schema, (*required, *optional))
-
-
-_ABSENT = message(
-    "The client does not have this column. Give it, or give null for a missing value."
-)

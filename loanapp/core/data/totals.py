@@ -24,7 +24,7 @@ def leave_out_totals(grid: Grid, header: Header, schema: Schema) -> Grid:
     if not grid.rows:
         return grid
     cells = [_last(column) for column in grid.columns]
-    missing = MissingMarks(schema.missing_values)
+    missing = MissingMarks.of(schema.missing_values)
     told = [text for text in cells if text not in missing and not is_total(text)]
     named = {name for name, text in zip(header.names, cells, strict=True) if text in told}
     if named & {f.name for f in schema.fields if f.enum}:

@@ -31,7 +31,7 @@ def validate(
     """
     counted = np.ones(grid.rows, np.bool_)
     counted[list(grid.faults)] = False
-    missing = MissingMarks(schema.missing_values)
+    missing = MissingMarks.of(schema.missing_values)
     columns = [
         read_column(grid.columns[position], schema.by_name[name], missing, counted)
         for name, position in sorted(header.positions.items(), key=lambda item: item[1])

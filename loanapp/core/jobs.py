@@ -264,7 +264,7 @@ def _spawn(folder: Path, settings: Settings) -> subprocess.Popen[bytes]:
 def _process(facts: dict[str, Any]) -> psutil.Process | None:
     """Give the process of a job, if that very process still runs."""
     pid, started = facts.get("pid"), facts.get("process_started")
-    if pid is None:
+    if pid is None or started is None:
         return None
     try:
         process = psutil.Process(pid)

@@ -89,6 +89,7 @@ class Predictor:
                 self._fail(message("The pointer {file} names no version.", file="models/"))
             return
         if self._served and self._served.uri == uri:
+            self.error = None
             return
         try:
             self._served = Served(uri, Bundle.load(self._home.bundle(uri.version)))

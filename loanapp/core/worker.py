@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from loanapp.core.errors import LoanappError, Message, message
 from loanapp.core.home import Home
-from loanapp.core.jobs import BUSY, REQUEST, STARTED, Request, append, clean
+from loanapp.core.jobs import BUSY, REQUEST, STARTED, Jobs, Request, append, clean
 from loanapp.core.logs import configure_logging
 from loanapp.core.settings import Settings
 
@@ -85,6 +85,7 @@ def main(folder: Path) -> int:
         with FileLock(home.lock("training"), timeout=0):
             _begin(folder)
             configure_logging(settings, "training", terminal=False)
+            Jobs(home).recover()
             _train(folder, home, settings, request)
     except Timeout:
         _answer(BUSY)

@@ -30,7 +30,7 @@ def wait_for(service, job_id, phase, limit_s=90):
 
 
 def leftovers(home):
-    return [p for p in home.rglob(".partial-*")] + list(home.glob("jobs/*/*.parquet"))
+    return list(home.rglob(".partial-*")) + list(home.glob("jobs/*/*.parquet"))
 
 
 def test_one_training_at_a_time_is_seen_by_all_and_stops_within_two_seconds(

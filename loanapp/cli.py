@@ -153,6 +153,7 @@ def predict(
 ) -> None:
     """Predict the amount of each client of a file."""
     with _backend(url, lang, as_json) as (terminal, backend):
+        from loanapp.core.data.export import rejected_table
         from loanapp.core.transfer import with_amounts
         from loanapp.session import check_output, opened, write
 
@@ -161,8 +162,10 @@ def predict(
             prediction = backend.predict(source, skip_invalid=skip_invalid)
         with terminal.waiting("Writing"):
             write(with_amounts(prediction, interval=interval), output, excel=excel)
-            if rejected and prediction.rejected is not None:
-                write(prediction.rejected, rejected, excel=excel)
+            if rejected and prediction.rejected:
+                titles = (terminal.text("Line"), terminal.text("Reason"))
+                refused = rejected_table(prediction.rejected, terminal.text, titles)
+                write(refused, rejected, excel=excel)
         terminal.predicted(prediction, output)
 
 

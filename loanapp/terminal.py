@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from loanapp.core.settings import Language
 
 
-
 class WrongUsage(LoanappError):
     """A file or an option that a command cannot work with."""
 

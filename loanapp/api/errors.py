@@ -215,7 +215,9 @@ def _fault_message(fault: Mapping[str, Any]) -> Message:
         case "missing":
             return message("It is missing.")
         case "literal_error":
-            return message("It must be {choices}.", choices=context["expected"].replace(" or ", ", "))
+            return message(
+                "It must be {choices}.", choices=context["expected"].replace(" or ", ", ")
+            )
         case "int_parsing" | "int_type" | "int_from_float":
             return message("It must be a whole number.")
         case "bool_parsing" | "bool_type":

@@ -14,9 +14,7 @@ from loanapp.core.data.schema import Schema
 
 Json = dict[str, Any]
 
-PROBLEMS: dict[int | str, Json] = {
-    "default": {"model": Problem, "description": "A problem (RFC 9457)."}
-}
+PROBLEMS: dict[int | str, Json] = {"default": {"description": "A problem (RFC 9457)."}}
 PROBLEM_SCHEMA = {"$ref": "#/components/schemas/Problem"}
 PROBLEM_TYPE = "application/problem+json"
 EXAMPLE_ROWS = 3
@@ -33,8 +31,11 @@ def complete(document: Json, schema: Schema) -> Json:
     for path in paths.values():
         for operation in path.values():
             _mark_problems(operation["responses"])
+    components = document["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
-        document["components"]["schemas"].pop(unused, None)
+        components.pop(unused, None)
+    components["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    components["Problem"].pop("$defs", None)
     return document
 
 
@@ -69,7 +70,7 @@ def _clients_body(schema: Schema) -> Json:
         "required": ["clients"],
         "properties": {"clients": {"type": "array", "items": client}},
     }
-    example = {"clients": sample_clients(schema, 2, target=False).to_pylist()}
+    example = {"clients": sample_clients(schema, EXAMPLE_ROWS, target=False).to_pylist()[:2]}
     body["content"]["application/json"] = {"schema": clients, "example": example}
     return body
 

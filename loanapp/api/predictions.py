@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
-import pyarrow as pa
 
 from loanapp.api.answering import Answering
 from loanapp.core import transfer
 from loanapp.core.answers import Prediction
-from loanapp.core.data.report import Report
+from loanapp.core.data import export
+from loanapp.core.data.report import Problem, Report
+from loanapp.core.data.validated import Rejected
+from loanapp.core.errors import Message
 
 JSON, CSV, ARROW = "application/json", "text/csv", transfer.MEDIA_TYPE
 OFFERED = (JSON, CSV, ARROW)
-BLOCK_ROWS = 65_536
+BLOCK_ROWS, REFUSALS_AT_ONCE = 65_536, 1_000
 REPORT_FACTS = ("repairs", "ignored_columns", "problem_count", "invalid_rows", "problems")
 
 
@@ -59,13 +61,18 @@ def json_blocks(prediction: Prediction, answering: Answering, *, interval: bool)
     facts = {"model_version": prediction.model_version, "n_rows": len(prediction.amounts)}
     yield b"," + orjson.dumps({**facts, **_report_facts(prediction.report, answering)})[1:-1]
     yield b',"rejected":['
-    yield from _records(prediction.rejected)
+    yield from _refusals(prediction.rejected, answering)
     yield b"]}"
 
 
 def arrow_blocks(prediction: Prediction, answering: Answering) -> Iterator[bytes]:
     """Write a prediction as an Arrow stream."""
     return transfer.to_arrow(prediction, answering.translate)
+
+
+def csv_blocks(prediction: Prediction, *, interval: bool, excel: bool) -> Iterator[bytes]:
+    """Write a prediction as its file with the amounts added, safe for a spreadsheet."""
+    return export.csv_blocks(transfer.with_amounts(prediction, interval=interval), excel=excel)
 
 
 def _numbers(values: Any) -> Iterator[bytes]:
@@ -78,13 +85,26 @@ def _numbers(values: Any) -> Iterator[bytes]:
     yield b"]"
 
 
-def _records(table: pa.Table | None) -> Iterator[bytes]:
-    first = True
-    for batch in table.to_batches(BLOCK_ROWS) if table is not None else ():
-        if batch.num_rows:
-            block = orjson.dumps(batch.to_pylist(), default=str)[1:-1]
-            yield block if first else b"," + block
-            first = False
+def _refusals(rejected: Rejected | None, answering: Answering) -> Iterator[bytes]:
+    """Write the refused rows: where they stand, what they hold, what is wrong with them."""
+    say = answering.translate or str
+    for start in range(0, rejected.rows if rejected else 0, REFUSALS_AT_ONCE):
+        assert rejected is not None  # noqa: S101 - it has rows
+        cells = rejected.cells.slice(start, REFUSALS_AT_ONCE).to_pylist()
+        block = [
+            {
+                "row": int(rejected.lines[start + i]),
+                "position": int(rejected.positions[start + i]),
+                "cells": client,
+                "reason": " ".join(_reason(p, say) for p in rejected.reasons[start + i]),
+            }
+            for i, client in enumerate(cells)
+        ]
+        yield (b"," if start else b"") + orjson.dumps(block)[1:-1]
+
+
+def _reason(problem: Problem, say: Callable[[Message], str]) -> str:
+    return f"{problem.column}: {say(problem.problem)}" if problem.column else say(problem.problem)
 
 
 def _report_facts(report: Report, answering: Answering) -> dict[str, Any]:

@@ -74,6 +74,15 @@ class ProblemNote(BaseModel):
     problem: str = Field(description="What is wrong and what to do.")
 
 
+class RejectedRow(BaseModel):
+    """A row that was refused where the others were scored."""
+
+    row: int = Field(description="Line in the file as an editor counts it.")
+    position: int = Field(description="Where its null stands in `predictions`, from 0.")
+    cells: dict[str, str | None] = Field(description="The row as it stands in the file.")
+    reason: str = Field(description="What is wrong with it.")
+
+
 class Predictions(BaseModel):
     """The amounts of a file, in the order of its data rows."""
 
@@ -94,9 +103,7 @@ class Predictions(BaseModel):
     problem_count: int = Field(0, description="With `skip_invalid=true`: problems in all.")
     invalid_rows: int = Field(0, description="Rows that have a problem.")
     problems: list[ProblemNote] = Field([], description="The first 100 of them.")
-    rejected: list[dict[str, object]] = Field(
-        [], description="The refused rows as they stand in the file, with the reason beside each."
-    )
+    rejected: list[RejectedRow] = Field([], description="With `skip_invalid=true`: all of them.")
 
 
 class Problem(BaseModel):

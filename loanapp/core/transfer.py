@@ -2,27 +2,32 @@
 
 The stream holds the file's own columns and, after them, those of ``PREDICTION_COLUMNS``. The
 schema's metadata hold the model's version, the reader's report as JSON and, where rows were
-refused, their table as a stream of its own.
+refused, these rows as a stream of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from pydantic import TypeAdapter
 
 from loanapp.core.answers import PREDICTION_COLUMNS, Prediction
 from loanapp.core.data.arrays import from_floats, to_numbers
-from loanapp.core.data.report import Report
+from loanapp.core.data.report import Problem, Report
+from loanapp.core.data.validated import Rejected
 from loanapp.core.errors import Message
 
 MEDIA_TYPE = "application/vnd.apache.arrow.stream"
 VERSION, REPORT, REJECTED = b"loanapp.model_version", b"loanapp.report", b"loanapp.rejected"
+REASONS, PLACES = b"loanapp.reasons", b"loanapp.places"
 INTERVAL = ("lower", "upper", "expected")
 BLOCK_ROWS = 65_536
 
 _report = TypeAdapter(Report)
+_reasons = TypeAdapter(tuple[tuple[Problem, ...], ...])
 
 
 def with_amounts(prediction: Prediction, *, interval: bool = False) -> pa.Table:
@@ -60,10 +65,11 @@ def to_arrow(
         Writes the report's texts; None: so that they can be translated later.
     """
     table = with_amounts(prediction, interval=True)
-    report = _report.dump_json(prediction.report, context={"translate": translate})
+    context = {"translate": translate}
+    report = _report.dump_json(prediction.report, context=context)
     metadata = {VERSION: prediction.model_version.encode(), REPORT: report}
     if prediction.rejected is not None:
-        metadata[REJECTED] = b"".join(_stream(prediction.rejected))
+        metadata[REJECTED] = _write_rejected(prediction.rejected, context)
     return _stream(table.replace_schema_metadata(metadata))
 
 
@@ -90,8 +96,22 @@ def from_arrow(source: pa.NativeFile | bytes) -> Prediction:
         model_version=metadata[VERSION].decode(),
         clients=table.select(range(n_clients)).replace_schema_metadata(None),
         report=_report.validate_json(metadata[REPORT]),
-        rejected=None if rejected is None else _read(rejected),
+        rejected=None if rejected is None else _read_rejected(rejected),
     )
+
+
+def _write_rejected(rejected: Rejected, context: dict[str, Any]) -> bytes:
+    reasons = _reasons.dump_json(rejected.reasons, context=context)
+    places = np.stack([rejected.positions, rejected.lines]).astype("<i8")
+    metadata = {REASONS: reasons, PLACES: places.tobytes()}
+    return b"".join(_stream(rejected.cells.replace_schema_metadata(metadata)))
+
+
+def _read_rejected(source: bytes) -> Rejected:
+    cells = _read(source)
+    positions, lines = np.frombuffer(cells.schema.metadata[PLACES], "<i8").reshape(2, -1)
+    reasons = _reasons.validate_json(cells.schema.metadata[REASONS])
+    return Rejected(positions, lines, cells.replace_schema_metadata(None), reasons)
 
 
 def _read(source: pa.NativeFile | bytes) -> pa.Table:

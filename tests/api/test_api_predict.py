@@ -109,7 +109,10 @@ def test_skipping_invalid_rows_keeps_the_places_of_the_others(
     assert rest == pytest.approx(expected[:3] + expected[4:], rel=1e-12)
     assert (answer["invalid_rows"], answer["problem_count"], len(answer["rejected"])) == (1, 1, 1)
     assert answer["problems"][0]["row"] == 5
-    assert any("reason" in key for key in answer["rejected"][0])
+    (refused_row,) = answer["rejected"]
+    assert (refused_row["row"], refused_row["position"]) == (5, 3)
+    assert "beaucoup" in refused_row["cells"].values()
+    assert refused_row["reason"]
 
 
 def test_without_a_model_predicting_says_to_train(

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import AliasChoices, Field
 
 Floats = npt.NDArray[np.float64]
 
 RESAMPLES = 2000
 LEVEL = 0.95
 _BLOCK = 1 << 20
+
+
+def _written_as(name: str, own: str) -> Any:
+    """Name a measure as the field does where records are written by their aliases: over REST."""
+    return Field(serialization_alias=name, validation_alias=AliasChoices(name, own))
 
 
 @dataclass(frozen=True)
@@ -31,9 +37,9 @@ class Metrics:
         the actual amounts are all the same: 1 without an error, else 0.
     """
 
-    mae: float
-    mse: float
-    r2: float
+    mae: Annotated[float, _written_as("MAE", "mae")]
+    mse: Annotated[float, _written_as("MSE", "mse")]
+    r2: Annotated[float, _written_as("R2", "r2")]
 
 
 @dataclass(frozen=True)

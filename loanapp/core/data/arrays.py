@@ -37,6 +37,11 @@ def from_floats(values: Floats) -> pa.Array:
     )
 
 
+def without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A float column in which NaN is null."""
+    return pa.chunked_array([from_floats(to_numbers(column.cast(pa.float64())))])
+
+
 def from_codes(codes: npt.NDArray[np.int32], categories: tuple[str, ...]) -> pa.DictionaryArray:
     """A dictionary column over exactly these categories; a code of -1 becomes null."""
     missing, validity = codes < 0, None

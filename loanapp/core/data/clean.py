@@ -130,7 +130,8 @@ class CleanFile:
 
     def _checked(self, table: pa.Table, start: int) -> Table:
         """Parsed columns as a valid table."""
-        _refuse_empty_rows(table)
+        if _names_no_category(table):
+            raise Unusual
         data: dict[str, pa.Array] = {}
         others: dict[int, pa.ChunkedArray] = {}
         for position, column in enumerate(table.itercolumns()):
@@ -151,7 +152,7 @@ class CleanFile:
             ),
             names=self.header.names,
             report=Report(
-                rows=self.rows,
+                rows=table.num_rows,
                 repairs=(*self.dialect.repairs, *self.header.repairs),
                 ignored_columns=self.header.ignored,
             ),
@@ -209,16 +210,20 @@ def _ends_in_doubt(file: CleanFile) -> bool:
         return True
     columns = tuple(raw_column(cells) for cells in zip(*rows, strict=True))
     grid = Grid(file.dialect.header, 1, columns, np.arange(len(rows)))
-    return leave_out_totals(grid, file.header, file.schema) is not grid
+    checked = leave_out_totals(grid, file.header, file.schema)
+    return checked.rows != grid.rows or bool(checked.faults)
 
 
-def _refuse_empty_rows(table: pa.Table) -> None:
-    if all(column.null_count for column in table.itercolumns()):
-        empty = np.ones(table.num_rows, np.bool_)
-        for column in table.itercolumns():
-            empty &= arrays.to_mask(column.combine_chunks().is_null())
-        if empty.any():
-            raise Unusual
+def _names_no_category(table: pa.Table) -> bool:
+    """Whether a row has no category, or no value at all: it may be no client."""
+    told = [c for c in table.itercolumns() if pa.types.is_dictionary(c.type)]
+    columns = told or table.columns
+    if not all(column.null_count for column in columns):
+        return False
+    blank = np.ones(table.num_rows, np.bool_)
+    for column in columns:
+        blank &= np.concatenate([arrays.to_mask(c.is_null()) for c in column.chunks])
+    return bool(blank.any())
 
 
 def _filled(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -84,7 +84,8 @@ def read_blocks(
 ) -> Iterator[Table]:
     """Read a client file in blocks of rows, in its order.
 
-    The blocks together are what `read_table` gives. A problem is raised when it is found, which
+    The blocks together are what `read_table` gives; the report of each counts its own rows, and
+    the repairs of the whole file. A problem is raised when it is found, which
     may be after the blocks before it were given.
 
     Parameters

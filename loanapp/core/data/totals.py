@@ -1,40 +1,49 @@
-"""The line of totals that exports put under the clients."""
+"""The lines of totals that exports put under the clients."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+import pyarrow as pa
+
+from loanapp.core.data import arrays
 from loanapp.core.data.categories import MissingMarks, loose_key
-from loanapp.core.data.grid import Grid, RawColumn
+from loanapp.core.data.grid import Grid
 from loanapp.core.data.header import Header
 from loanapp.core.data.report import Repair
-from loanapp.core.data.schema import Schema
+from loanapp.core.data.schema import Field, Schema
 from loanapp.core.errors import message
 
-_WORDS = ("total", "soustotal", "grandtotal", "somme", "sum", "moyenne", "average", "mean")
+_WORDS = frozenset(
+    {"total", "totals", "totaux", "soustotal", "subtotal", "grandtotal", "somme", "sum",
+     "moyenne", "average", "mean"}
+)  # fmt: skip
 
 
 def leave_out_totals(grid: Grid, header: Header, schema: Schema) -> Grid:
-    """Leave out a line of totals at the end of a file, and say so.
+    """Leave out the lines of totals at the end of a file, and say so.
 
-    A last line that says “total” and names no category is one. A last line that has numbers
-    alone, where other lines have texts, may be one: it is marked as a row that cannot be read.
+    A line that says “total” and names no category is one; between clients it is refused. Last
+    lines that have numbers alone, where those before name categories, may be some: they are
+    refused.
     """
-    if not grid.rows:
+    fields = {i: schema.by_name[n] for i, n in enumerate(header.names) if n in schema.by_name}
+    candidates = _without_category(grid, fields, MissingMarks.of(schema.missing_values))
+    if not candidates.any():
         return grid
-    cells = [_last(column) for column in grid.columns]
-    missing = MissingMarks.of(schema.missing_values)
-    told = [text for text in cells if text not in missing and not is_total(text)]
-    named = {name for name, text in zip(header.names, cells, strict=True) if text in told}
-    if named & {f.name for f in schema.fields if f.enum}:
-        return grid
-    if any(map(is_total, cells)):
-        return _without_last(grid)
-    sound = grid.rows - 1 not in grid.faults
-    if sound and grid.rows > 1 and _lacks_texts(grid, header, schema, missing, cells):
-        return replace(grid, faults={**grid.faults, grid.rows - 1: _NUMBERS_ALONE})
-    return grid
+    chosen = np.flatnonzero(candidates)
+    labelled = np.zeros(grid.rows, np.bool_)
+    labelled[chosen] = _labelled(grid, fields, candidates)
+    end = grid.rows
+    while end and labelled[end - 1]:
+        end -= 1
+    faults = {int(row): _BETWEEN for row in np.flatnonzero(labelled[:end])}
+    named = np.flatnonzero(~candidates[:end])
+    if len(named):
+        faults |= dict.fromkeys(range(int(named[-1]) + 1, end), _NUMBERS_ALONE)
+    return _cut(replace(grid, faults={**faults, **grid.faults}), end)
 
 
 def is_total(text: str) -> bool:
@@ -45,41 +54,60 @@ def is_total(text: str) -> bool:
     >>> is_total(" TOTAL général :"), is_total("Totalement")
     (True, False)
     """
-    words = text.casefold().replace("-", "").split()
-    return bool(words) and loose_key(words[0].rstrip(":.")) in (*_WORDS, "totaux", "totals")
+    words = text.replace("-", "").split(maxsplit=1)
+    return bool(words) and loose_key(words[0].rstrip(":.")) in _WORDS
 
 
+_BETWEEN = message("This is a line of totals between clients. Delete the line.")
 _NUMBERS_ALONE = message(
-    "This last row has numbers alone: it can be a client or a line of totals. "
+    "This row at the end has numbers alone: it can be a client or a line of totals. "
     "Delete the line, or fill its categories."
 )
 
 
-def _last(column: RawColumn) -> str:
-    return str(column.texts[len(column.texts) - 1].as_py())
+def _without_category(grid: Grid, fields: dict[int, Field], missing: MissingMarks) -> arrays.Mask:
+    """Rows that name no category; without categories in the file, the last rows."""
+    rows = np.ones(grid.rows, np.bool_)
+    categories = [i for i, field in fields.items() if field.enum]
+    for i in categories:
+        rows &= _where(grid.columns[i].texts, lambda text: text in missing or is_total(text))
+    if not categories:
+        rows[: max(grid.rows - 2, 0)] = False
+    return rows
 
 
-def _lacks_texts(
-    grid: Grid, header: Header, schema: Schema, missing: MissingMarks, cells: Sequence[str]
-) -> bool:
-    """Whether the last row has no text at all where the row before it has some."""
-    texts = [
-        (cells[i], str(grid.columns[i].texts[grid.rows - 2].as_py()))
-        for i, name in enumerate(header.names)
-        if name in schema.by_name and not schema.by_name[name].is_numeric
-    ]
-    return all(last in missing for last, _ in texts) and any(
-        before not in missing for _, before in texts
-    )
+def _labelled(grid: Grid, fields: dict[int, Field], candidates: arrays.Mask) -> arrays.Mask:
+    """Which of the candidates say “total”.
+
+    Where no column has categories, a text may be a name: only a numeric column tells.
+    """
+    chosen, told = arrays.from_mask(candidates), np.zeros(int(candidates.sum()), np.bool_)
+    names_tell = any(field.enum for field in fields.values())
+    for i, column in enumerate(grid.columns):
+        if names_tell or (i in fields and fields[i].is_numeric):
+            told |= _where(column.texts.filter(chosen), is_total)
+    return told
 
 
-def _without_last(grid: Grid) -> Grid:
-    last = grid.rows - 1
+def _where(texts: pa.ChunkedArray, test: Callable[[str], bool]) -> arrays.Mask:
+    """Which texts pass a test, made once for each different text."""
+    encoded = texts.dictionary_encode().unify_dictionaries()
+    if not len(encoded):
+        return np.zeros(0, np.bool_)
+    passed = np.array([test(text) for text in encoded.chunk(0).dictionary.to_pylist()], np.bool_)
+    return passed[arrays.to_codes(encoded)]
+
+
+def _cut(grid: Grid, end: int) -> Grid:
+    """The rows before the totals."""
+    if end == grid.rows:
+        return grid
+    count = grid.rows - end
     return replace(
         grid,
-        columns=tuple(column.head(last) for column in grid.columns),
-        lines=grid.lines[:last],
-        faults={row: fault for row, fault in grid.faults.items() if row != last},
-        surplus={row: cells for row, cells in grid.surplus.items() if row != last},
-        repairs=(*grid.repairs, Repair(None, message("line of totals left out"), 1)),
+        columns=tuple(column.head(end) for column in grid.columns),
+        lines=grid.lines[:end],
+        faults={row: fault for row, fault in grid.faults.items() if row < end},
+        surplus={row: cells for row, cells in grid.surplus.items() if row < end},
+        repairs=(*grid.repairs, Repair(None, message("lines of totals left out"), count)),
     )

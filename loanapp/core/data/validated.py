@@ -89,13 +89,24 @@ class Table:
         """Positions in the contract's categories, shape (rows,); -1: missing."""
         return arrays.to_codes(self.data[name])
 
+    def in_file_order(self) -> pa.Table:
+        """All columns in the order of the file, those of the contract as they were read."""
+        others = iter(self.extra.itercolumns())
+        columns = [
+            self.data[name] if name in self.data.column_names else next(others)
+            for name in self.names
+        ]
+        return pa.Table.from_arrays(columns, list(self.names))
+
     def slice(self, start: int, rows: int) -> Table:
-        """Some consecutive rows; the report stays that of the whole file."""
+        """Some consecutive rows; repairs stay those of the whole file."""
+        positions = self.positions[start : start + rows]
         return replace(
             self,
+            report=replace(self.report, rows=len(positions)),
             data=self.data.slice(start, rows),
             extra=self.extra.slice(start, rows),
-            positions=self.positions[start : start + rows],
+            positions=positions,
         )
 
     def to_pandas(self) -> pd.DataFrame:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
-from threading import Lock, Thread
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from threading import Thread
+from typing import BinaryIO, Literal
 
 from filelock import FileLock, Timeout
 
@@ -32,10 +31,9 @@ from loanapp.core.jobs import Jobs, Request
 from loanapp.core.prediction import Predictor, Served
 from loanapp.core.settings import Settings
 from loanapp.core.store.follower import Follower
+from loanapp.core.store.promotion import fetch_bundle, promote
+from loanapp.core.store.registry import Registry, live_at, previous_champion
 from loanapp.core.store.uri import tracking_uri
-
-if TYPE_CHECKING:
-    from loanapp.core.store.registry import Registry
 
 LEAST_ROWS = 20
 Purpose = Literal["train", "predict"]
@@ -65,7 +63,7 @@ class Service:
         self._uri = tracking_uri(self.home, settings.tracking_uri)
         self._predictor = Predictor(self.home)
         self._jobs = Jobs(self.home)
-        self._registry_lock = Lock()
+        self._registry = Registry(self._uri, settings.model_name)
         self._follower = Follower(self.home, self._uri, settings.model_name, settings.alias_check_s)
         self._follower.start()
         Thread(target=self._recover, daemon=True, name="recover").start()
@@ -189,8 +187,6 @@ class Service:
 
     def model(self, version: str) -> ModelDetails:
         """One version with its pictures. Raises UnknownVersion, InvalidBundle."""
-        from loanapp.core.store.promotion import fetch_bundle
-
         model = self._registry.version(version)
         bundle = fetch_bundle(self.home, self._uri, model)
         return ModelDetails(model, bundle.evaluation, bundle.profile)
@@ -201,8 +197,6 @@ class Service:
 
     def live_at(self, moment: datetime) -> HistoryEntry | None:
         """The entry that made the model of that moment live; None: nothing served."""
-        from loanapp.core.store.registry import live_at
-
         return live_at(self.history(), moment)
 
     def promote(self, version: str, *, author: str = "", reason: str = "") -> ModelVersion:
@@ -211,8 +205,6 @@ class Service:
 
     def rollback(self, *, author: str = "", reason: str = "") -> ModelVersion:
         """Make the version that served before serve again. Raises UnknownVersion."""
-        from loanapp.core.store.registry import previous_champion
-
         earlier = previous_champion(self.history(), self._registry.champion())
         return self._promote(earlier, "rollback", author, reason)
 
@@ -229,22 +221,9 @@ class Service:
             cells=settings.max_cells,
         )
 
-    @cached_property
-    def _lazy_registry(self) -> Registry:
-        from loanapp.core.store.registry import Registry
-
-        return Registry(self._uri, self.settings.model_name)
-
-    @property
-    def _registry(self) -> Registry:
-        with self._registry_lock:
-            return self._lazy_registry
-
     def _promote(
         self, version: str, action: Literal["promote", "rollback"], author: str, reason: str
     ) -> ModelVersion:
-        from loanapp.core.store.promotion import promote
-
         promote(
             self.home,
             self._registry,

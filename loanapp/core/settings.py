@@ -40,7 +40,9 @@ class Settings(BaseSettings):
 
     model_name: str = Field("loanapp", pattern=MODEL_NAME_PATTERN)
     experiment: str = Field("loanapp", description="MLflow experiment of the trainings.")
-    tracking_uri: str | None = Field(None, description="MLflow server; default: SQLite in home.")
+    tracking_uri: str | None = Field(
+        None, pattern="^https?://", description="MLflow server; default: SQLite in home."
+    )
 
     promotion: Promotion = Field("always", description="When a finished training goes live.")
     promotion_margin_pct: float = Field(

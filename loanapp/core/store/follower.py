@@ -1,6 +1,6 @@
 """Follow the registry's alias: what is promoted anywhere is served here within a second.
 
-The alias is read cheaply (`loanapp.core.store.alias`). Where the champion's bundle is not on this
+The alias is read cheaply (`loanapp.core.store.reading`). Where the champion's bundle is not on this
 machine yet, a short process of its own brings it, so that a server never imports MLflow.
 """
 
@@ -15,8 +15,8 @@ from filelock import Timeout
 
 from loanapp.core.errors import InvalidBundle, LoanappError, Message, StoreUnavailable, message
 from loanapp.core.home import Home
-from loanapp.core.store.alias import read_alias
 from loanapp.core.store.promotion import reconcile
+from loanapp.core.store.reading import make_reader
 
 FETCH_TIMEOUT_S = 300
 RETRY_S = 60
@@ -38,6 +38,7 @@ class Follower:
     def __init__(self, home: Home, uri: str, model_name: str, interval_s: float) -> None:
         self._home, self._uri, self._model_name = home, uri, model_name
         self._interval_s = interval_s
+        self._reader = make_reader(uri, model_name)
         self._stopped = Event()
         self._refused: str | None = None
         self.error: Message | None = None
@@ -56,7 +57,7 @@ class Follower:
     def step(self) -> None:
         """Look once. What fails is told by `error`; the served model stays."""
         try:
-            champion = read_alias(self._uri, self._model_name)
+            champion = self._reader.champion()
             if champion == self._refused and champion is not None:
                 return
             self.error = None

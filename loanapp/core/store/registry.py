@@ -11,6 +11,7 @@ import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -18,13 +19,12 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from loanapp.core.errors import UnknownVersion, message
-from loanapp.core.store.alias import CHAMPION
+from loanapp.core.store.reading import CHAMPION, StoredVersion, make_reader
 from loanapp.core.store.records import Action, HistoryEntry, ModelVersion, VersionFacts
 from loanapp.core.store.tracking import DATA_ARTIFACT, LoggedRun, connect, store_errors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
 HISTORY, FACTS, REQUEST = "loanapp.history.", "loanapp.facts", "loanapp.request"
 _FACTS, _ENTRY = TypeAdapter(VersionFacts), TypeAdapter(HistoryEntry)
@@ -44,14 +44,16 @@ class Registry:
     """
 
     def __init__(self, uri: str, model_name: str) -> None:
-        self._name = model_name
-        self._client: MlflowClient = connect(uri)
+        self._uri, self._name = uri, model_name
+        self._reader = make_reader(uri, model_name)
+        self._connecting = Lock()
+        self._connected: MlflowClient | None = None
 
     def register(self, run: LoggedRun, facts: VersionFacts) -> str:
         """Register a logged model as the next version, and give its number."""
         tags = {FACTS: _FACTS.dump_json(facts).decode(), REQUEST: facts.request_hash}
         with store_errors():
-            if not self._exists():
+            if not self._client.search_registered_models(f"name = '{self._name}'"):
                 self._client.create_registered_model(self._name)
             made = self._client.create_model_version(
                 self._name, run.model_source, run_id=run.run_id, tags=tags
@@ -61,14 +63,8 @@ class Registry:
 
     def versions(self) -> list[ModelVersion]:
         """The versions, newest first."""
-        with store_errors():
-            if not self._exists():
-                return []
-            champion = self.champion()
-            found = self._client.search_model_versions(
-                f"name = '{self._name}'", max_results=1000, order_by=["version_number DESC"]
-            )
-            return [_read(item, champion) for item in found]
+        champion = self.champion()
+        return [_read(stored, champion) for stored in self._reader.versions()]
 
     def version(self, version: str) -> ModelVersion:
         """One version. Raises UnknownVersion."""
@@ -95,17 +91,7 @@ class Registry:
 
     def champion(self) -> str | None:
         """The version that serves; None where none was promoted."""
-        from mlflow.exceptions import MlflowException
-
-        with store_errors():
-            if not self._exists():
-                return None
-            try:
-                return str(self._client.get_model_version_by_alias(self._name, CHAMPION).version)
-            except MlflowException as error:
-                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                    return None
-                raise
+        return self._reader.champion()
 
     def set_champion(
         self, version: str, *, action: Action, author: str = "", reason: str = ""
@@ -127,16 +113,17 @@ class Registry:
 
     def history(self) -> list[HistoryEntry]:
         """Every change of the champion, newest first."""
-        with store_errors():
-            if not self._exists():
-                return []
-            tags = self._client.get_registered_model(self._name).tags
+        tags = self._reader.tags()
         keys = sorted((key for key in tags if key.startswith(HISTORY)), reverse=True)
         return [_ENTRY.validate_json(tags[key]) for key in keys]
 
-    def _exists(self) -> bool:
-        found = self._client.search_registered_models(f"name = '{self._name}'", max_results=1)
-        return len(found) > 0
+    @property
+    def _client(self) -> MlflowClient:
+        """MLflow's own client: for writing, and imported only then."""
+        with self._connecting:
+            if self._connected is None:
+                self._connected = connect(self._uri)
+            return self._connected
 
 
 def live_at(history: Sequence[HistoryEntry], moment: datetime) -> HistoryEntry | None:
@@ -167,12 +154,12 @@ def previous_champion(history: Sequence[HistoryEntry], champion: str | None) -> 
     raise UnknownVersion(message("There is no earlier version to go back to."))
 
 
-def _read(item: MlflowVersion, champion: str | None) -> ModelVersion:
-    raw = item.tags.get(FACTS)
+def _read(stored: StoredVersion, champion: str | None) -> ModelVersion:
+    raw = stored.tags.get(FACTS)
     return ModelVersion.of(
         _FACTS.validate_json(raw) if raw else VersionFacts(),
-        version=str(item.version),
-        run_id=item.run_id or "",
-        created_at=datetime.fromtimestamp(item.creation_timestamp / 1000, UTC),
-        champion=str(item.version) == champion,
+        version=stored.version,
+        run_id=stored.run_id,
+        created_at=datetime.fromtimestamp(stored.created_ms / 1000, UTC),
+        champion=stored.version == champion,
     )

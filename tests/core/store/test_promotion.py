@@ -12,7 +12,6 @@ import pytest
 from loanapp.core.errors import InvalidBundle, UnknownVersion
 from loanapp.core.home import Home
 from loanapp.core.service import Service
-from loanapp.core.store.alias import read_alias
 from loanapp.core.store.follower import Follower
 from loanapp.core.store.pointer import ModelUri, Pointer
 from loanapp.core.store.promotion import reconcile
@@ -32,18 +31,11 @@ def service(home, make_settings):
     service.close()
 
 
-def test_the_alias_is_read_without_mlflow_as_mlflow_has_it(home):
-    uri = tracking_uri(home, None)
-    assert read_alias(uri, "loanapp") == Registry(uri, "loanapp").champion() == "2"
-    assert read_alias(uri, "another") is None
-    assert read_alias(f"sqlite:///{home.path}/nowhere.db", "loanapp") is None
-
-
 def test_a_promotion_changes_alias_pointer_preprocessor_and_history(home, service):
     promoted = service.promote("1", author="Camille", reason="steadier")
     assert promoted.champion
     assert Pointer(home.pointer).read() == ModelUri("loanapp", "1")
-    assert read_alias(tracking_uri(home, None), "loanapp") == "1"
+    assert Registry(tracking_uri(home, None), "loanapp").champion() == "1"
     expected = (home.bundle("1") / "preprocessor.pkl").read_bytes()
     assert home.preprocessor.read_bytes() == expected
     newest = service.history()[0]

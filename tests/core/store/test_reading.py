@@ -1,0 +1,96 @@
+"""The registry is read without MLflow exactly as MLflow has it, here and on a server."""
+
+import sqlite3
+import subprocess
+import sys
+import threading
+
+import pytest
+from werkzeug.serving import make_server
+
+from loanapp.core.errors import StoreUnavailable
+from loanapp.core.home import Home
+from loanapp.core.store.reading import RestReader, SqliteReader, make_reader
+from loanapp.core.store.tracking import connect
+from loanapp.core.store.uri import tracking_uri
+
+
+@pytest.fixture(scope="module")
+def uri(two_versions_home):
+    return tracking_uri(Home(two_versions_home), None)
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(uri):
+    """MLflow's own REST API over the same store, on a port of its own."""
+    from mlflow.server import app
+    from mlflow.server.handlers import initialize_backend_stores
+
+    initialize_backend_stores(uri, uri)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("where", ["here", "on a server"])
+def test_champion_versions_and_tags_are_those_that_mlflow_has(uri, where, request):
+    address = uri if where == "here" else request.getfixturevalue("mlflow_server")
+    reader, client = make_reader(address, "loanapp"), connect(uri)
+    model = client.get_registered_model("loanapp")
+    assert reader.champion() == str(model.aliases["champion"]) == "2"
+    assert reader.tags() == model.tags
+    theirs = client.search_model_versions("name='loanapp'")
+    ours = reader.versions()
+    assert [v.version for v in ours] == ["2", "1"]
+    for mine, other in zip(ours, sorted(theirs, key=lambda v: -int(v.version)), strict=True):
+        assert mine.run_id == other.run_id
+        assert mine.created_ms == other.creation_timestamp
+        assert mine.tags == other.tags
+    assert make_reader(address, "another").champion() is None
+
+
+def test_where_nothing_was_trained_there_is_nothing_to_read(uri, tmp_path):
+    for reader in (make_reader(uri, "another"), SqliteReader(tmp_path / "none.db", "loanapp")):
+        assert reader.champion() is None
+        assert reader.versions() == []
+        assert reader.tags() == {}
+
+
+def test_a_database_that_is_no_database_is_said_to_be_unavailable(tmp_path):
+    (tmp_path / "mlflow.db").write_bytes(b"this is no database" * 100)
+    with pytest.raises(StoreUnavailable):
+        SqliteReader(tmp_path / "mlflow.db", "loanapp").champion()
+
+
+def test_a_server_that_does_not_answer_is_said_to_be_unavailable():
+    with pytest.raises(StoreUnavailable):
+        RestReader("http://127.0.0.1:9", "loanapp").champion()
+
+
+def test_a_deleted_version_is_not_listed(two_versions_home, tmp_path, copying):
+    home = Home(copying(two_versions_home, tmp_path / "home"))
+    local = tracking_uri(home, None)
+    connect(local).delete_model_version("loanapp", "1")
+    assert [v.version for v in make_reader(local, "loanapp").versions()] == ["2"]
+
+
+def test_reading_while_somebody_writes_does_not_wait(two_versions_home, tmp_path, copying):
+    home = Home(copying(two_versions_home, tmp_path / "home"))
+    with sqlite3.connect(home.database, isolation_level=None) as database:
+        database.execute("BEGIN IMMEDIATE")
+        assert make_reader(tracking_uri(home, None), "loanapp").champion() == "2"
+        database.execute("ROLLBACK")
+
+
+def test_reading_imports_neither_mlflow_nor_pandas(uri):
+    code = (
+        "import sys; from loanapp.core.store.registry import Registry;"
+        f"assert Registry({uri!r}, 'loanapp').versions();"
+        "print(*{'mlflow', 'pandas', 'sklearn', 'tensorflow', 'keras'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -26,6 +26,7 @@ profile = {column.name: column for column in details.profile}
 open_link(fields)
 pair, exact = ask_mode()
 
+summary = st.container()
 columns = st.columns(2 if pair else [2, 3], gap="medium")
 clients, results = {}, {}
 for side, column in zip("ab" if pair else "a", columns, strict=False):
@@ -40,6 +41,7 @@ for side, result in results.items():
     with result:
         show_amount(simulation, side, contract.target)
 if pair:
-    show_pair(simulation, contract.target)
+    with summary:
+        show_pair(simulation, contract.target)
 with st.container() if pair else columns[1]:
     show_sensitivity(simulation, fields, contract.target, columns=3 if pair else 2)

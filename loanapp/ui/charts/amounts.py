@@ -107,7 +107,13 @@ def _categories(column: ColumnProfile, training: ColumnProfile | None, field: Fi
     return alt.layer(bars, ticks)
 
 
-def sensitivity(curve: pd.DataFrame, here: pd.DataFrame, field: Field, target: Field) -> Drawing:
+def sensitivity(
+    curve: pd.DataFrame,
+    here: pd.DataFrame,
+    field: Field,
+    target: Field,
+    span: tuple[float, float],
+) -> Drawing:
     """How one client's amount moves along one column, the rest unchanged.
 
     Parameters
@@ -116,20 +122,27 @@ def sensitivity(curve: pd.DataFrame, here: pd.DataFrame, field: Field, target: F
         Columns ``x``, ``amount``, ``lower``, ``upper``: amounts in the target's unit.
     here
         The same columns, one row: the client as it is.
+    span
+        Lowest and highest amount drawn: the same on charts that are compared.
     """
+    scale = alt.Scale(domain=list(span), nice=True)
     if field.is_numeric:
-        return _along_number(curve, here, field, target)
-    return _along_categories(curve, here, field, target)
+        return _along_number(curve, here, field, target, scale)
+    return _along_categories(curve, here, field, target, scale)
 
 
-def _along_number(curve: pd.DataFrame, here: pd.DataFrame, field: Field, target: Field) -> Drawing:
+def _along_number(
+    curve: pd.DataFrame, here: pd.DataFrame, field: Field, target: Field, scale: alt.Scale
+) -> Drawing:
     x = alt.X(
         "x:Q",
         title=titled(field),
         scale=alt.Scale(zero=False, nice=False),
         axis=alt.Axis(tickCount=5),
     )
-    y = alt.Y("amount:Q", title=unit(target), axis=alt.Axis(format=",.0f", tickCount=4))
+    y = alt.Y(
+        "amount:Q", title=unit(target), scale=scale, axis=alt.Axis(format=",.0f", tickCount=4)
+    )
     tips = _tips(field, target)
     base = alt.Chart(curve, height=COMPACT)
     band = base.mark_area(opacity=0.22, color=ACCENT).encode(x=x, y="lower:Q", y2="upper:Q")
@@ -139,12 +152,14 @@ def _along_number(curve: pd.DataFrame, here: pd.DataFrame, field: Field, target:
 
 
 def _along_categories(
-    curve: pd.DataFrame, here: pd.DataFrame, field: Field, target: Field
+    curve: pd.DataFrame, here: pd.DataFrame, field: Field, target: Field, scale: alt.Scale
 ) -> Drawing:
     y = alt.Y(
         "x:N", title=None, sort=list(curve["x"]), axis=alt.Axis(labelLimit=150, labelOverlap=False)
     )
-    x = alt.X("lower:Q", title=titled(target), axis=alt.Axis(format=",.0f", tickCount=4))
+    x = alt.X(
+        "lower:Q", title=titled(target), scale=scale, axis=alt.Axis(format=",.0f", tickCount=4)
+    )
     tips = _tips(field, target)
     base = alt.Chart(curve, height=max(COMPACT, 20 * len(curve) + 70))
     band = base.mark_bar(height=9, color=ACCENT, opacity=0.3).encode(y=y, x=x, x2="upper:Q")

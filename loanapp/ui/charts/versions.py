@@ -43,7 +43,10 @@ def error_by_version(models: Sequence[ModelVersion], target: Field) -> Drawing:
         "version:O", title=_("Version"), sort=list(data["version"]), axis=alt.Axis(labelAngle=0)
     )
     y = alt.Y(
-        "mae:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format=",.0f", tickCount=4)
+        "mae:Q",
+        title=title,
+        scale=alt.Scale(zero=False),
+        axis=alt.Axis(format=",.0f", tickCount=4, tickMinStep=1),
     )
     base = alt.Chart(data, height=260)
     line = base.mark_line(color=MUTED, strokeWidth=1).encode(x=x, y=y)

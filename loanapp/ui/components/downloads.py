@@ -10,10 +10,11 @@ import pyarrow as pa
 import streamlit as st
 
 from loanapp.core.answers import Prediction
-from loanapp.core.data.validated import Rejected
+from loanapp.core.data.export import SHEET_ROWS, rejected_table, write_table
 from loanapp.core.transfer import with_amounts
+from loanapp.i18n import translator
 from loanapp.ui.state import language
-from loanapp.ui.text import _, number, say
+from loanapp.ui.text import _, number
 
 MIMES = {
     "csv": "text/csv",
@@ -45,6 +46,7 @@ def offer_downloads(prediction: Prediction, file_name: str) -> None:
                 key=f"download_{kind}{suffix}",
                 icon=icon,
                 on_click="ignore",
+                disabled=kind == "xlsx" and len(prediction.amounts) > SHEET_ROWS,
             )
 
 
@@ -59,9 +61,10 @@ def offer_rejected(prediction: Prediction) -> None:
             icon=":material/filter_alt_off:",
         )
         french = language() == "fr"
+        speak, titles = translator(language()), (_("Line"), _("Reason"))
         st.download_button(
             _("Download the refused rows"),
-            _written(lambda: rejected_table(rejected), "csv", excel=french),
+            _written(lambda: rejected_table(rejected, speak, titles), "csv", excel=french),
             _("refused rows") + ".csv",
             MIMES["csv"],
             key="download_rejected",
@@ -70,19 +73,10 @@ def offer_rejected(prediction: Prediction) -> None:
         )
 
 
-def rejected_table(rejected: Rejected) -> pa.Table:
-    """Put the line number before and the reasons after the cells of the refused rows."""
-    reasons = [" ".join(say(p.problem) for p in problems) for problems in rejected.reasons]
-    table = rejected.cells.append_column(_("Reason"), pa.array(reasons, pa.string()))
-    return table.add_column(0, _("Line"), pa.array(rejected.lines))
-
-
 def _written(make: Callable[[], pa.Table], kind: str, *, excel: bool) -> Callable[[], bytes]:
     """Give what writes a file when it is asked for: the page does not wait for it."""
 
     def write() -> bytes:
-        from loanapp.core.data.export import write_table
-
         sink = io.BytesIO()
         write_table(make(), sink, kind, excel=excel)
         return sink.getvalue()

@@ -17,17 +17,28 @@ STEPS = 100
 GRID = 15
 
 
-def default_client(fields: Sequence[Field]) -> dict[str, object]:
-    """A client to start from: the contract's example, or the middle of the usual range."""
-    return {field.name: _default(field) for field in fields}
+def default_client(
+    fields: Sequence[Field], profile: Mapping[str, ColumnProfile]
+) -> dict[str, object]:
+    """A client to start from: the middle of the training data."""
+    return {field.name: _typical(field, profile.get(field.name)) for field in fields}
 
 
-def _default(field: Field) -> object:
-    if field.example is not None:
-        return field.example
+def _typical(field: Field, seen: ColumnProfile | None) -> object:
+    """The median, or the most frequent category; without data, what the contract says."""
+    if seen and sum(seen.counts):
+        if seen.categories:
+            return seen.categories[int(np.argmax(seen.counts))]
+        share = np.cumsum([0, *seen.counts]) / sum(seen.counts)
+        return _rounded(field, float(np.interp(0.5, share, seen.edges)), 0 if _wide(field) else 1)
     if field.is_numeric:
         return _rounded(field, sum(field.usual_range) / 2)
-    return field.enum[0] if field.enum else ""
+    return field.enum[0] if field.enum else str(field.example or "")
+
+
+def _wide(field: Field) -> bool:
+    low, high = field.usual_range
+    return high - low >= 10 * STEPS
 
 
 def ask_mode() -> tuple[bool, bool]:
@@ -57,7 +68,7 @@ def client_form(
     exact
         Number fields in place of sliders.
     """
-    client = dict(recall(f"client_{side}") or default_client(fields))
+    client = default_client(fields, profile) | (recall(f"client_{side}") or {})
     for field in fields:
         client[field.name] = _ask(side, field, client, profile.get(field.name), exact=exact)
     keep(f"client_{side}", client)
@@ -68,7 +79,7 @@ def _ask(
     side: str, field: Field, client: Client, seen: ColumnProfile | None, *, exact: bool
 ) -> object:
     key = f"{side}_{field.name}"
-    value = client.get(field.name, _default(field))
+    value = client[field.name]
     about = field.describe(language()) or None
     if field.enum:
         options = list(field.enum)
@@ -158,16 +169,14 @@ def variants(field: Field, seen: ColumnProfile | None) -> list[object]:
 
 def read_client(
     fields: Sequence[Field], parameters: Mapping[str, str], prefix: str
-) -> dict[str, object] | None:
-    """Read a client from a link's parameters; what the contract does not allow is left out."""
-    client = default_client(fields)
-    found = False
-    for field in fields:
-        text = parameters.get(prefix + field.name)
-        value = None if text is None else _parse(field, text)
-        if value is not None:
-            client[field.name], found = value, True
-    return client if found else None
+) -> dict[str, object]:
+    """Read what a link says of a client; what the contract does not allow is left out."""
+    values = {
+        field.name: _parse(field, parameters[prefix + field.name])
+        for field in fields
+        if prefix + field.name in parameters
+    }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def write_client(client: Client, prefix: str) -> dict[str, str]:
@@ -189,8 +198,8 @@ def _parse(field: Field, text: str) -> object:
     return _rounded(field, value) if low <= value <= high and np.isfinite(value) else None
 
 
-def _rounded(field: Field, value: float) -> object:
-    return round(value) if field.type == "integer" else round(float(value), 2)
+def _rounded(field: Field, value: float, decimals: int = 2) -> object:
+    return round(value) if field.type == "integer" else round(float(value), decimals)
 
 
 def _step(span: float) -> float:

@@ -214,7 +214,13 @@ def _filters(scored: Scored, table: pa.Table, target: Field) -> npt.NDArray[np.b
     amounts = table[AMOUNT].to_numpy()
     keep_row = np.ones(len(amounts), dtype=bool)
     search, span, strange = st.columns([2, 3, 2], vertical_alignment="bottom")
-    text = search.text_input(_("Search"), key="search", type="search", icon=":material/search:")
+    text = search.text_input(
+        _("Search"),
+        key="search",
+        type="search",
+        icon=":material/search:",
+        placeholder=_("Name, category…"),
+    )
     if text:
         keep_row &= _contains(table, text)
     low, high = np.floor(amounts.min(initial=0)), np.ceil(amounts.max(initial=1))

@@ -123,6 +123,7 @@ def show_sensitivity(
     )
     client = next(iter(simulation.clients.values()))
     drawn = [f for f in fields if (simulation.along["field"] == f.name).any()]
+    span = (float(simulation.along["lower"].min()), float(simulation.along["upper"].max()))
     grid = st.columns(columns)
     for place, field in enumerate(sorted(drawn, key=lambda f: -_spread(simulation, f))):
         curve = _named(simulation.along[simulation.along["field"] == field.name], field)
@@ -135,7 +136,7 @@ def show_sensitivity(
         with grid[place % columns]:
             st.markdown(f"**{label(field)}**")
             show(
-                sensitivity(curve, here, field, target),
+                sensitivity(curve, here, field, target, span),
                 _(
                     "{target} along {column}: from {low} to {high}",
                     target=label(target),

@@ -82,10 +82,11 @@ def show_state(health: Health) -> None:
 
 def show_reload_error(health: Health) -> None:
     """Say why the newest model is not the one that serves."""
-    if health.reload_error:
-        st.warning(
-            _("The newest model could not be loaded; the previous one goes on serving.")
-            + " "
-            + say(health.reload_error),
-            icon=":material/warning:",
-        )
+    if not health.reload_error:
+        return
+    first = (
+        _("The newest model could not be loaded; the previous one goes on serving.")
+        if health.model_available
+        else _("The model could not be loaded: train another one, or restore its files.")
+    )
+    st.warning(f"{first} {say(health.reload_error)}", icon=":material/warning:")

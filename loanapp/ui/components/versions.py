@@ -16,7 +16,7 @@ from loanapp.ui.components.metrics import compare_models, explain_mae, explain_r
 from loanapp.ui.components.reports import table_height
 from loanapp.ui.guard import guarded
 from loanapp.ui.state import backend, keep, recall
-from loanapp.ui.text import _, moment
+from loanapp.ui.text import _, amount_decimals, moment, unit
 
 
 def show_versions(models: Sequence[ModelVersion], target: Field) -> None:
@@ -26,17 +26,19 @@ def show_versions(models: Sequence[ModelVersion], target: Field) -> None:
             "version": [m.version for m in models],
             "state": [_("live") if m.champion else _("in reserve") for m in models],
             "created": [m.created_at for m in models],
-            "mae": [m.metrics.mae if m.metrics else None for m in models],
-            "r2": [m.metrics.r2 if m.metrics else None for m in models],
+            "mae": _rounded([m.metrics.mae if m.metrics else None for m in models], target),
+            "r2": [round(m.metrics.r2, 3) if m.metrics else None for m in models],
             "rows": pd.array([m.rows for m in models], dtype="Int64"),
-            "file": [m.file_name for m in models],
-            "features": [policy_name(m.features) for m in models],
             "author": [m.author for m in models],
             "reason": [m.reason for m in models],
+            "file": [m.file_name for m in models],
             "run": [run_link(m.run_id) for m in models],
+            "data": [(m.data_hash or "")[:12] for m in models],
+            "features": [policy_name(m.features) for m in models],
         }
     )
     column = st.column_config
+    mae = f"MAE ({unit(target)})" if target.unit else "MAE"
     st.dataframe(
         frame,
         hide_index=True,
@@ -45,22 +47,26 @@ def show_versions(models: Sequence[ModelVersion], target: Field) -> None:
         column_config={
             "version": column.TextColumn(_("Version"), width=70, pinned=True),
             "state": column.TextColumn(_("State"), width=100),
-            "created": column.DatetimeColumn(_("Trained on"), format="DD/MM/YYYY HH:mm"),
-            "mae": column.NumberColumn(
-                f"MAE ({target.unit})" if target.unit else "MAE",
-                format="localized",
-                help=explain_mae(),
+            "created": column.DatetimeColumn(
+                _("Trained on"), format="DD/MM/YYYY HH:mm", timezone=st.context.timezone
             ),
-            "r2": column.NumberColumn("R²", format="%.3f", help=explain_r2()),
+            "mae": column.NumberColumn(mae, format="localized", help=explain_mae()),
+            "r2": column.NumberColumn("R²", format="localized", help=explain_r2()),
             "rows": column.NumberColumn(_("Rows"), format="localized"),
-            "file": column.TextColumn(_("File")),
-            "features": column.TextColumn(_("Columns")),
             "author": column.TextColumn(_("Author")),
             "reason": column.TextColumn(_("Reason")),
+            "file": column.TextColumn(_("File")),
             "run": column.LinkColumn(_("MLflow run"), display_text=_("Open")),
+            "data": column.TextColumn(_("Data"), help=_("Start of the SHA-256 of the rows.")),
+            "features": column.TextColumn(_("Columns")),
         },
         alt=_("Registered versions, newest first"),
     )
+
+
+def _rounded(values: Sequence[float | None], target: Field) -> list[float | None]:
+    decimals = amount_decimals(target)
+    return [None if value is None else round(value, decimals) for value in values]
 
 
 def run_link(run_id: str) -> str:

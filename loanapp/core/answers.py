@@ -201,14 +201,6 @@ class Prediction:
     report: Report
     rejected: Rejected | None = None
 
-    def to_table(self) -> pa.Table:
-        """The file's own columns with ours added: null where a row was refused."""
-        names = [n for n in self.clients.column_names if n not in PREDICTION_COLUMNS.values()]
-        table = self.clients.select(names)
-        for attribute, name in PREDICTION_COLUMNS.items():
-            table = table.append_column(name, pa.array(getattr(self, attribute), from_pandas=True))
-        return table
-
 
 PREDICTION_COLUMNS: Mapping[str, str] = {
     "amounts": "prediction",

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from loanapp.core.answers import Prediction
+from loanapp.core.data.arrays import from_integers
 from loanapp.core.data.table import Table
 from loanapp.core.errors import InvalidBundle, Message, NoModel, message
 from loanapp.core.home import Home
@@ -147,4 +148,4 @@ def clients_of(table: Table, rows: int) -> pa.Table:
         return together
     where = np.full(rows, -1)
     where[table.positions] = np.arange(table.rows)
-    return together.take(pa.array(where, mask=where < 0))
+    return together.take(from_integers(where, where < 0))

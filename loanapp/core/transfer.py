@@ -43,10 +43,17 @@ def with_amounts(prediction: Prediction, *, interval: bool = False) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        One row a data row of the file; the added columns are named by ``PREDICTION_COLUMNS``.
+        One row a data row of the file; the added columns are named by ``PREDICTION_COLUMNS``
+        and take the place of columns of these names in the file.
     """
-    table = prediction.clients
-    for attribute in ("amounts", *(INTERVAL if interval else ())):
+    names = prediction.clients.column_names
+    ours = set(PREDICTION_COLUMNS.values())
+    kept = prediction.clients.select([i for i, name in enumerate(names) if name not in ours])
+    return _with(kept, prediction, ("amounts", *(INTERVAL if interval else ())))
+
+
+def _with(table: pa.Table, prediction: Prediction, attributes: tuple[str, ...]) -> pa.Table:
+    for attribute in attributes:
         values = from_floats(getattr(prediction, attribute))
         table = table.append_column(PREDICTION_COLUMNS[attribute], values)
     return table
@@ -64,7 +71,7 @@ def to_arrow(
     translate
         Writes the report's texts; None: so that they can be translated later.
     """
-    table = with_amounts(prediction, interval=True)
+    table = _with(prediction.clients, prediction, ("amounts", *INTERVAL))
     context = {"translate": translate}
     report = _report.dump_json(prediction.report, context=context)
     metadata = {VERSION: prediction.model_version.encode(), REPORT: report}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -16,6 +17,7 @@ from starlette.routing import Mount
 
 from loanapp.api.app import create_app
 from loanapp.core.data.schema import Schema
+from loanapp.core.errors import StoreUnavailable
 from loanapp.core.service import Service
 
 CSV = {"Content-Type": "text/csv"}
@@ -69,27 +71,25 @@ def test_health_answers_while_files_are_being_scored(
     release = threading.Event()
 
     def slow(*_: object, **__: object) -> None:
-        release.wait(20)
-        raise ValueError("enough")
+        release.wait(60)
+        raise StoreUnavailable("enough")
 
     monkeypatch.setattr(service, "predict", slow)
-    with listening(create_app(service, service.settings)) as url:
-        senders = [
-            threading.Thread(target=httpx.post, args=(f"{url}/predict",), kwargs={"content": b"x"})
-            for _ in range(60)
-        ]
+    limits = httpx.Limits(max_connections=100)
+    with (
+        listening(create_app(service, service.settings)) as url,
+        httpx.Client(base_url=url, timeout=60, limits=limits) as client,
+        ThreadPoolExecutor(60) as pool,
+    ):
+        files = [pool.submit(client.post, "/predict", content=b"x") for _ in range(60)]
         try:
-            for sender in senders:
-                sender.start()
             time.sleep(0.5)
-            started = time.perf_counter()
-            assert httpx.get(f"{url}/health", timeout=5).status_code == 200
-            assert httpx.get(f"{url}/jobs", timeout=5).status_code == 200
-            assert time.perf_counter() - started < 1
+            assert client.get("/health", timeout=5).status_code == 200
+            assert client.get("/jobs", timeout=5).status_code == 200
+            assert not any(file.done() for file in files)
         finally:
             release.set()
-            for sender in senders:
-                sender.join()
+        assert {file.result().status_code for file in files} == {503}
 
 
 @pytest.fixture

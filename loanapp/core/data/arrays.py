@@ -42,6 +42,14 @@ def without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([from_floats(to_numbers(column.cast(pa.float64())))])
 
 
+def from_integers(values: npt.NDArray[np.int64], missing: Mask | None = None) -> pa.Array:
+    """An int64 column; null where it is missing."""
+    validity = _validity(~missing) if missing is not None and missing.any() else None
+    return pa.Array.from_buffers(
+        pa.int64(), len(values), [validity, pa.py_buffer(np.ascontiguousarray(values, np.int64))]
+    )
+
+
 def from_codes(codes: npt.NDArray[np.int32], categories: tuple[str, ...]) -> pa.DictionaryArray:
     """A dictionary column over exactly these categories; a code of -1 becomes null."""
     missing, validity = codes < 0, None

@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loanapp.core.data.arrays import from_texts, to_mask, to_numbers
+
 BINS = 24
 CATEGORIES = 30
 
@@ -82,15 +84,15 @@ def _outside(column: pa.ChunkedArray, seen: ColumnProfile) -> npt.NDArray[np.boo
     if seen.categories or seen.minimum is None or seen.maximum is None:
         present = [c for c, count in zip(seen.categories, seen.counts, strict=True) if count]
         text = column.cast(pa.string())
-        strange = pc.invert(pc.is_in(text, pa.array(present, pa.string())))
+        strange = pc.invert(pc.is_in(text, from_texts(present)))
         mask = pc.and_(strange, pc.is_valid(text))
     else:
         mask = pc.or_(pc.less(column, seen.minimum), pc.greater(column, seen.maximum))
-    return np.asarray(pc.fill_null(mask, False).combine_chunks().to_numpy(zero_copy_only=False))
+    return to_mask(pc.fill_null(mask, False).combine_chunks())
 
 
 def _numeric(name: str, column: pa.ChunkedArray, edges: tuple[float, ...]) -> ColumnProfile:
-    values = column.drop_null().to_numpy()
+    values = to_numbers(column.drop_null())
     if not len(values):
         return ColumnProfile(name, len(column), (0,) * (len(edges) - 1 if edges else 0), edges)
     if not edges:

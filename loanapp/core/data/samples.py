@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import io
 import zlib
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from loanapp.core.data.arrays import from_floats, from_integers, from_texts
 from loanapp.core.data.schema import Field, Schema
 
 NAMES = ("Zoé", "Inès", "Noé", "Léa", "Chloé", "Hugo", "Maël", "Anaïs", "Jules", "Agnès", "Loïc")
@@ -57,9 +59,9 @@ def sample_clients(
             effect += strength * score
             weight += strength**2
         hidden = rng.random(n) < missing if missing and not field.required else None
-        columns[field.name] = pa.array(values, mask=hidden)
+        columns[field.name] = _column(values, hidden)
     if target:
-        columns[schema.target.name] = pa.array(_amounts(schema, effect / np.sqrt(weight), rng))
+        columns[schema.target.name] = from_floats(_amounts(schema, effect / np.sqrt(weight), rng))
     return pa.table(columns)
 
 
@@ -91,6 +93,16 @@ def _draw(
     codes = rng.integers(0, len(categories), n)
     scores = np.array([(_hash(f"{field.name}={c}") % 200) / 100 - 1 for c in categories])
     return np.array(categories)[codes], (scores - scores.mean())[codes]
+
+
+def _column(values: npt.NDArray[Any], hidden: npt.NDArray[np.bool_] | None) -> pa.Array:
+    """Make a column, empty where it is hidden."""
+    if np.issubdtype(values.dtype, np.integer):
+        return from_integers(values, hidden)
+    if np.issubdtype(values.dtype, np.floating):
+        return from_floats(values if hidden is None else np.where(hidden, np.nan, values))
+    gone = hidden if hidden is not None else np.zeros(len(values), np.bool_)
+    return from_texts([None if h else str(v) for v, h in zip(values, gone, strict=True)])
 
 
 def _amounts(

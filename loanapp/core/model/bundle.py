@@ -25,6 +25,7 @@ import pyarrow as pa
 from pydantic import TypeAdapter
 
 from loanapp import __version__
+from loanapp.core.data.arrays import from_floats, from_texts
 from loanapp.core.data.profile import ColumnProfile
 from loanapp.core.data.samples import sample_clients
 from loanapp.core.data.schema import Schema, parse_schema
@@ -264,7 +265,9 @@ def canary_table(schema: Schema, columns: dict[str, list[float | str | None]]) -
     """Make the canary's records a table."""
     return pa.table(
         {
-            name: pa.array(values, pa.float64() if schema.by_name[name].is_numeric else pa.string())
+            name: from_floats(np.array(values, np.float64))
+            if schema.by_name[name].is_numeric
+            else from_texts([None if value is None else str(value) for value in values])
             for name, values in columns.items()
         }
     )

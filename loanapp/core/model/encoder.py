@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loanapp.core.data.arrays import to_codes, to_numbers
 from loanapp.core.data.schema import Field
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class NumericCode:
 
     def encode(self, column: pa.ChunkedArray, out: Floats) -> None:
         """Write the features of a column's values; out has shape (n_rows, n_features)."""
-        values = column.to_numpy()
+        values = to_numbers(column)
         np.multiply(values[:, None], self.slope, out=out)
         out += self.offset
         gaps = np.isnan(values)
@@ -73,7 +74,7 @@ class CategoryCode:
         place = {category: row for row, category in enumerate(self.categories)}
         found = [place.get(text, UNKNOWN) for text in encoded.dictionary.to_pylist()]
         rows = np.array([*found, MISSING])
-        codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+        codes = to_codes(encoded)
         np.take(self.table, rows[codes] % len(self.table), axis=0, out=out)
 
 

@@ -24,6 +24,7 @@ MOST_PIECES = 24
 MOST_INPUTS = 384
 MOST_VALIDATION = 16384
 MOST_LINE_ROWS = 20000
+FEWEST_PARTS = 4
 SMALLEST_SHARE = 0.05
 LOG_SPREAD = (-7.0, 5.0)
 
@@ -62,8 +63,9 @@ def deal(n: int, members: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
     Members k and k + K / 2, one of each kind, are judged on the same fold.
     """
     folds = members // 2
-    fold = rng.permutation(n) % min(folds, n)
-    own = np.arange(folds) % min(folds, n)
+    parts = min(max(folds, FEWEST_PARTS), n)
+    fold = rng.permutation(n) % parts
+    own = np.arange(folds) % parts
     train = [np.flatnonzero(fold != k) for k in own]
     judged = [rng.permutation(np.flatnonzero(fold == k)) for k in own]
     learnt = max(map(len, train))

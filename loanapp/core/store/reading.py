@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-import httpx
-
 from loanapp.core.errors import StoreUnavailable, message
 
 CHAMPION = "champion"
@@ -27,7 +25,8 @@ PAGE = 1_000
 
 ALIAS = "SELECT version FROM registered_model_aliases WHERE name = ? AND alias = ?"
 VERSIONS = """
-SELECT v.version, v.run_id, v.creation_time, json_group_object(t.key, t.value) FILTER (WHERE t.key IS NOT NULL)
+SELECT v.version, v.run_id, v.creation_time,
+       json_group_object(t.key, t.value) FILTER (WHERE t.key IS NOT NULL)
 FROM model_versions v
 LEFT JOIN model_version_tags t USING (workspace, name, version)
 WHERE v.name = ? AND v.current_stage != 'Deleted_Internal'
@@ -146,6 +145,8 @@ class RestReader:
         return _pairs(found["registered_model"].get("tags", [])) if found else {}
 
     def _get(self, path: str, **query: str) -> dict[str, Any] | None:
+        import httpx
+
         with _http_errors():
             answer = httpx.get(f"{self._api}/{path}", params=query, timeout=TIMEOUT_S)
             if answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.BAD_REQUEST):
@@ -157,6 +158,8 @@ class RestReader:
 
 @contextmanager
 def _http_errors() -> Iterator[None]:
+    import httpx  # costs a server 0.2 s that it needs only for a remote store
+
     try:
         yield
     except (httpx.HTTPError, ValueError, KeyError) as error:

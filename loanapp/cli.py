@@ -154,16 +154,17 @@ def predict(
     """Predict the amount of each client of a file."""
     with _backend(url, lang, as_json) as (terminal, backend):
         from loanapp.core.data.export import rejected_table
+        from loanapp.core.errors import message
         from loanapp.core.transfer import with_amounts
         from loanapp.session import check_output, opened, write
 
         check_output(output, as_json=as_json)
-        with opened(file) as source, terminal.waiting("Predicting"):
+        with opened(file) as source, terminal.waiting(message("Predicting…")):
             prediction = backend.predict(source, skip_invalid=skip_invalid)
-        with terminal.waiting("Writing"):
+        with terminal.waiting(message("Writing the file…")):
             write(with_amounts(prediction, interval=interval), output, excel=excel)
             if rejected and prediction.rejected:
-                titles = (terminal.text("Line"), terminal.text("Reason"))
+                titles = (terminal.text(message("Line")), terminal.text(message("Reason")))
                 refused = rejected_table(prediction.rejected, terminal.text, titles)
                 write(refused, rejected, excel=excel)
         terminal.predicted(prediction, output)

@@ -68,16 +68,44 @@ EXIT_CODES: Mapping[type[LoanappError], int] = {
     InvalidSchema: 8,
 }
 PROBLEMS_SHOWN = 20
-PHASES: Mapping[str, str] = {
-    "start": "Starting",
-    "read": "Reading the file",
-    "fit": "Training",
-    "evaluate": "Measuring",
-    "log": "Recording",
-    "register": "Registering",
-    "bundle": "Packing for serving",
-    "promote": "Going live",
+PHASES: Mapping[str, Message] = {
+    "start": message("Starting"),
+    "read": message("Reading the file"),
+    "fit": message("Learning"),
+    "evaluate": message("Testing on held-out rows"),
+    "log": message("Recording the run"),
+    "register": message("Registering the version"),
+    "bundle": message("Preparing the model for use"),
+    "promote": message("Going live"),
 }
+STATES: Mapping[str, Message] = {
+    "queued": message("Waiting"),
+    "running": message("Under way"),
+    "finished": message("Finished"),
+    "failed": message("Failed"),
+    "cancelled": message("Cancelled"),
+    "interrupted": message("Interrupted"),
+}
+ACTIONS: Mapping[str, Message] = {
+    "train": message("Training"),
+    "promote": message("Promotion"),
+    "rollback": message("Return to the previous version"),
+    "reconcile": message("Reconciliation with the registry"),
+}
+PROBLEM_COLUMNS = (message("Line"), message("Column"), message("Value"), message("Problem"))
+METRIC_COLUMNS = (message("Metric"), message("Value"))
+VERSION_COLUMNS = (
+    *(message("Version"), message("live"), message("MAE"), message("MSE"), message("R²")),
+    *(message("Rows"), message("Trained on"), message("Author"), message("File")),
+)
+HISTORY_COLUMNS = (
+    *(message("When"), message("Version"), message("Before")),
+    *(message("What"), message("Author"), message("Reason")),
+)
+JOB_COLUMNS = (
+    *(message("Training"), message("State"), message("Share done"), message("When")),
+    *(message("Author"), message("File"), message("Reason")),
+)
 
 
 @dataclass(frozen=True)
@@ -118,7 +146,7 @@ class Terminal:
         """Write a JSON document to standard output."""
         print(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())  # noqa: T201 - a result
 
-    def table(self, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    def table(self, headings: Sequence[Message], rows: Iterable[Sequence[object]]) -> None:
         """Write a table to standard output."""
         self.out.print(self._table(headings, rows))
 
@@ -143,7 +171,7 @@ class Terminal:
             for p in shown
         ]
         if rows:
-            self.err.print(self._table(("Row", "Column", "Value", "Problem"), rows))
+            self.err.print(self._table(PROBLEM_COLUMNS, rows))
         if report.problem_count > len(shown):
             self.say(
                 message(
@@ -176,8 +204,8 @@ class Terminal:
         self.notes(result.report)
         self.out.print(self.text(result.message), style="bold", markup=False, highlight=False)
         rows = [(name, self.number(value)) for name, value in _metrics(result.metrics).items()]
-        rows.append((self.text("Rows"), self.number(result.n_rows)))
-        self.table(("Measure", "Value"), [*rows, (self.text("Run"), result.run_id)])
+        rows.append((self.text(message("Rows")), self.number(result.n_rows)))
+        self.table(METRIC_COLUMNS, [*rows, (self.text(message("MLflow run")), result.run_id)])
 
     def predicted(self, prediction: Prediction, output: object) -> None:
         """Say what was predicted, by which version, and what the reader had to say."""
@@ -209,13 +237,13 @@ class Terminal:
             self.result(Health, health)
             return
         if health.model_version is None:
-            self.say("No model serves yet.")
+            self.say(message("No model serves yet."))
             return
-        rows = [(self.text("Version"), health.model_version)]
-        rows.append((self.text("Trained"), self.moment(health.trained_at)))
+        rows = [(self.text(message("Version")), health.model_version)]
+        rows.append((self.text(message("Trained on")), self.moment(health.trained_at)))
         if health.metrics:
             rows += [(n, self.number(v)) for n, v in _metrics(health.metrics).items()]
-        self.table(("Measure", "Value"), rows)
+        self.table(METRIC_COLUMNS, rows)
         if health.reload_error:
             self.say(health.reload_error)
 
@@ -237,8 +265,7 @@ class Terminal:
             )
             for v in versions
         ]
-        measures = ("MAE", "MSE", "R2")
-        self.table(("Version", "Live", *measures, "Rows", "Trained", "Author", "File"), rows)
+        self.table(VERSION_COLUMNS, rows)
 
     def live(self, version: ModelVersion) -> None:
         """Say which version serves now."""
@@ -253,10 +280,17 @@ class Terminal:
             self.result(list[HistoryEntry], entries)
             return
         rows = [
-            (self.moment(e.at), e.version, e.previous or "", e.action, e.author, e.reason)
+            (
+                self.moment(e.at),
+                e.version,
+                e.previous or "",
+                self.text(ACTIONS[e.action]),
+                e.author,
+                e.reason,
+            )
             for e in entries
         ]
-        self.table(("Since", "Version", "Before", "Action", "Author", "Reason"), rows)
+        self.table(HISTORY_COLUMNS, rows)
 
     def jobs(self, jobs: list[Job]) -> None:
         """List trainings."""
@@ -266,7 +300,7 @@ class Terminal:
         rows = [
             (
                 j.id,
-                self.text(j.state),
+                self.text(STATES[j.state]),
                 f"{j.share:.0%}",
                 self.moment(j.created_at),
                 j.author,
@@ -275,7 +309,7 @@ class Terminal:
             )
             for j in jobs
         ]
-        self.table(("Training", "State", "Done", "Started", "Author", "File", "Reason"), rows)
+        self.table(JOB_COLUMNS, rows)
 
     def number(self, value: float) -> str:
         """Write a number in the terminal's language."""
@@ -294,7 +328,7 @@ class Terminal:
         return document
 
     @contextmanager
-    def waiting(self, what: str) -> Iterator[None]:
+    def waiting(self, what: Message) -> Iterator[None]:
         """Show that something is under way."""
         with self._progress() as progress:
             progress.add_task(self.text(what), total=None, loss="")
@@ -310,7 +344,7 @@ class Terminal:
                 progress.update(
                     task,
                     completed=last.share,
-                    description=self.text(PHASES.get(last.phase, last.phase)),
+                    description=self.text(PHASES[last.phase]),
                     loss=loss,
                 )
         return last
@@ -327,7 +361,7 @@ class Terminal:
             disable=self.as_json,
         )
 
-    def _table(self, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    def _table(self, headings: Sequence[Message], rows: Iterable[Sequence[object]]) -> Table:
         table = Table(*map(self.text, headings), show_edge=False, pad_edge=False)
         for row in rows:
             table.add_row(*(_plain(cell) for cell in row))

@@ -63,11 +63,14 @@ RULES: Mapping[type[LoanappError], Rule] = {
     InvalidSchema: Rule(500, message("The contract cannot be used.")),
 }
 
-DETAILS: Mapping[int, Message] = {
-    400: message("The request could not be read."),
-    404: message("There is nothing at this address: the documentation lists what there is."),
-    405: message("This address does not take this method."),
-    500: message("Something unexpected went wrong. The server's log has it under this request id."),
+REFUSED = message("The request cannot be used.")
+DETAILS: Mapping[int, tuple[Message, Message]] = {
+    400: (REFUSED, message("The request could not be read.")),
+    404: (
+        message("There is nothing here."),
+        message("There is nothing at this address: the documentation lists what there is."),
+    ),
+    405: (REFUSED, message("This address does not take this method.")),
 }
 
 
@@ -139,8 +142,7 @@ async def on_loanapp_error(request: Request, error: LoanappError) -> Response:
 
 async def on_request_refused(request: Request, error: RequestRefused) -> Response:
     """Answer a request of the wrong type or form."""
-    title = message("The request cannot be used.")
-    return problem(request, error.status, INVALID_REQUEST, title, error.message)
+    return problem(request, error.status, INVALID_REQUEST, REFUSED, error.message)
 
 
 async def on_validation_error(request: Request, error: RequestValidationError) -> Response:
@@ -156,9 +158,8 @@ async def on_validation_error(request: Request, error: RequestValidationError) -
         for fault in error.errors()
     ]
     facts = {"problems": faults[:100], "problem_count": len(faults)}
-    title = message("The request cannot be used.")
     detail = message("At least one parameter is not as it should be: see the problems.")
-    return problem(request, 422, INVALID_REQUEST, title, detail, facts)
+    return problem(request, 422, INVALID_REQUEST, REFUSED, detail, facts)
 
 
 async def on_http_exception(request: Request, error: HTTPException) -> Response:
@@ -166,10 +167,8 @@ async def on_http_exception(request: Request, error: HTTPException) -> Response:
     if isinstance(error, BodyTooLarge):
         return await on_loanapp_error(request, error.error)
     status = HTTPStatus(error.status_code)
-    detail = DETAILS.get(status, Message(str(error.detail)))
-    return problem(
-        request, status, None, Message(status.phrase), detail, headers=dict(error.headers or {})
-    )
+    title, detail = DETAILS.get(status, (REFUSED, Message(str(error.detail))))
+    return problem(request, status, None, title, detail, headers=error.headers)
 
 
 def problem(

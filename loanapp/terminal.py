@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -370,7 +371,11 @@ class Terminal:
 
 def _plain(cell: object) -> Text:
     """Show a cell as it is: no markup, and nothing that would steer the terminal."""
-    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(cell)))
+    return Text("".join(c if _is_shown(c) else "\N{REPLACEMENT CHARACTER}" for c in str(cell)))
+
+
+def _is_shown(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
 def _metrics(metrics: Metrics) -> dict[str, float]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, RobustScaler
 
@@ -50,6 +50,7 @@ def make_features(schema: Schema, policy: FeaturePolicy = "all") -> ColumnTransf
     opened = [f.name for f in fields if not f.is_numeric and not f.enum]
     parts = [
         ("number", _numbers(), numbers),
+        ("gap", MissingIndicator(error_on_new=False), numbers),
         ("category", _closed(closed), [f.name for f in closed]),
         ("text", _opened(), opened),
     ]
@@ -57,15 +58,8 @@ def make_features(schema: Schema, policy: FeaturePolicy = "all") -> ColumnTransf
 
 
 def _numbers() -> Pipeline:
-    return Pipeline(
-        [
-            (
-                "impute",
-                SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
-            ),
-            ("scale", RobustScaler()),
-        ]
-    )
+    fill = SimpleImputer(strategy="median", keep_empty_features=True)
+    return Pipeline([("impute", fill), ("scale", RobustScaler())])
 
 
 def _closed(fields: Iterable[Field]) -> OneHotEncoder:

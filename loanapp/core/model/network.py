@@ -24,6 +24,7 @@ import tensorflow as tf
 from loanapp.core.model.committee import LOG_SPREAD, Weights
 
 WARM_UP = 0.05
+LEAST_COMPILED_STEPS = 24
 BETAS = (0.9, 0.98)
 NOT_DECAYED = ("linear", "intercept")
 
@@ -145,7 +146,8 @@ class _Trainer:
         self.adam = _Adam(self.variables)
         self.best = [tf.Variable(v) for v in self.variables]
         self.best_loss = tf.Variable(self._losses(self.validation))
-        self.epoch = tf.function(self._epoch)
+        worth_compiling = plan.epochs * plan.steps >= LEAST_COMPILED_STEPS
+        self.epoch = tf.function(self._epoch) if worth_compiling else self._epoch
 
     def _losses(self, rows: Any) -> Any:
         """(K,) mean losses of the members, each on its row of row numbers."""

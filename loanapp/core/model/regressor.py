@@ -50,7 +50,7 @@ class TobitRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     cut
         ``auto``: find the bounds in the training amounts. Or (floor, ceiling), each a number in
         the target's unit or None; None: no bounds.
-    transform
+    scale
         ``auto``: choose the scale on which the noise is closest to normal, on training rows.
         None: leave the amounts as they are.
     members
@@ -85,7 +85,7 @@ class TobitRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self,
         *,
         cut: Cut = "auto",
-        transform: Literal["auto"] | None = "auto",
+        scale: Literal["auto"] | None = "auto",
         members: int = 8,
         width: int = 16,
         epochs: int = 60,
@@ -96,7 +96,7 @@ class TobitRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.cut = cut
-        self.transform = transform
+        self.scale = scale
         self.members = members
         self.width = width
         self.epochs = epochs
@@ -159,7 +159,7 @@ class TobitRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def _choose_transform(
         self, z: Floats, y: Floats, side: Sides, rng: np.random.Generator
     ) -> Transform:
-        if self.transform is None:
+        if self.scale is None:
             return Transform()
         rows = rng.permutation(len(y))[:MOST_TRANSFORM_ROWS]
         return choose_transform(z[rows], y[rows], side[rows])
@@ -219,9 +219,12 @@ def _rescale(
 def _widening(residuals: Floats, side: Sides, rng: np.random.Generator) -> float:
     """Factor on the spread with which 90 % of unseen rows fall in their 90 % interval.
 
-    Rows on a bound get a residual drawn from beyond it.
+    A row on a bound counts twice by half: as an amount drawn from beyond the bound, which judges
+    the spread, and as what it is, inside if the interval reaches the bound.
     """
     sign = np.where(side > 0, -1.0, 1.0)
     drawn = normal_quantile(normal_cdf(sign * residuals) * rng.uniform(size=len(residuals)))
-    z = np.where(side == 0, residuals, np.clip(drawn, -9, 9))
-    return float(np.clip(np.quantile(np.abs(z), 0.9) / normal_quantile(0.95), 0.5, 2.0))
+    beyond = np.where(side == 0, np.abs(residuals), np.minimum(np.abs(drawn), 9))
+    shown = np.where(side == 0, np.abs(residuals), np.maximum(-sign * residuals, 0))
+    widening = np.quantile(np.concatenate([beyond, shown]), 0.9) / normal_quantile(0.95)
+    return float(np.clip(widening, 0.5, 2.0))

@@ -40,10 +40,11 @@ Json = Annotated[bool, typer.Option("--json", help="Write the result as JSON, fo
 Author = Annotated[str | None, typer.Option(help="Who decides. Default: your user name.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the history.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")]
 
 
 @app.command()
-def serve(host: Host = "127.0.0.1", port: int = 8501) -> None:
+def serve(host: Host = "127.0.0.1", port: Port = 8501) -> None:
     """Start the app, with its API at /api."""
     with _terminal() as terminal:
         from loanapp.server import create_server, run
@@ -58,7 +59,7 @@ def serve(host: Host = "127.0.0.1", port: int = 8501) -> None:
 @app.command()
 def api(
     host: Host = "127.0.0.1",
-    port: int = 8000,
+    port: Port = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes answer.")] = 1,
 ) -> None:
     """Start the API alone."""
@@ -74,7 +75,7 @@ def api(
 
 
 @app.command()
-def mlflow(host: Host = "127.0.0.1", port: int = 5000) -> None:
+def mlflow(host: Host = "127.0.0.1", port: Port = 5000) -> None:
     """Start MLflow's own interface over the same store."""
     with _terminal() as terminal:
         from loanapp.session import read_settings

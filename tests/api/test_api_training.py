@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +75,11 @@ def test_a_file_with_too_few_rows_is_no_server_error(
 def test_whoever_waits_for_a_cancelled_training_is_told(
     service: Service, api_client: TestClient, other_csv: bytes
 ) -> None:
-    import threading
-
     def cancel_when_running() -> None:
         while True:
+            time.sleep(0.1)
             for job in service.jobs():
-                if job.active:
+                if job.state == "running":
                     service.cancel(job.id)
                     return
 

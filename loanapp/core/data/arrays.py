@@ -21,6 +21,8 @@ _NUMPY_TYPES: dict[pa.DataType, type[np.generic]] = {
     pa.float64(): np.float64,
     pa.int64(): np.int64,
     pa.int32(): np.int32,
+    pa.int16(): np.int16,
+    pa.int8(): np.int8,
 }
 
 

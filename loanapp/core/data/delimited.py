@@ -53,7 +53,6 @@ def read_grid(content: Content, dialect: Dialect, limits: Limits) -> Grid:
     LimitExceeded
         It is larger than a limit.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), limits.line_bytes))
     with io.TextIOWrapper(content.open(), dialect.encoding, newline="") as stream:
         lines = _Lines(stream, limits)
         for _ in range(dialect.preamble):

@@ -78,6 +78,7 @@ def detect_dialect(content: Content, schema: Schema, limits: Limits) -> Dialect:
     LimitExceeded
         A line is too long.
     """
+    csv.field_size_limit(max(csv.field_size_limit(), limits.line_bytes))
     encoding, repairs = detect_encoding(content)
     head = _head_lines(content, encoding, limits)
     preamble, separator = _preamble(head)
@@ -107,13 +108,8 @@ def detect_encoding(content: Content) -> tuple[str, list[Repair]]:
     """
     start = bytes(content.data[:4])
     encoding = next((name for bom, name in _BOMS if start.startswith(bom)), "utf-8")
-    if encoding in ("utf-8", "utf-8-sig") and content.data.find(b"\0") >= 0:
-        raise refused(
-            message(
-                "This is not a table of clients: the file holds binary data. "
-                "Save it as CSV, Excel (.xlsx) or Parquet."
-            )
-        )
+    if encoding in ("utf-8", "utf-8-sig"):
+        _refuse_binary(content)
     bad = _first_undecodable(content, encoding)
     if bad is None:
         return encoding, []
@@ -129,6 +125,20 @@ def detect_encoding(content: Content) -> tuple[str, list[Repair]]:
                     "mixes both. Export it again as UTF-8.", line=line),
             line)  # fmt: skip
     return "cp1252", [Repair(None, message("text read as Windows-1252, not UTF-8"), 1)]
+
+
+def _refuse_binary(content: Content) -> None:
+    at = content.data.find(b"\0")
+    if at >= 0:
+        line = content.line_at(at)
+        raise refused(
+            message(
+                "This is not a table of clients: the file holds binary data at line {line}. "
+                "Save it as CSV, Excel (.xlsx) or Parquet.",
+                line=line,
+            ),
+            line,
+        )
 
 
 def _first_undecodable(content: Content, encoding: str) -> int | None:

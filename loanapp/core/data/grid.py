@@ -13,10 +13,11 @@ import pyarrow as pa
 from loanapp.core.data import arrays
 from loanapp.core.data.limits import Limits
 from loanapp.core.data.numerals import BLANKS, number_text
-from loanapp.core.data.report import Problem, Repair
+from loanapp.core.data.report import Problem, Repair, refused
 from loanapp.core.errors import LimitExceeded, Message, message
 
 CHUNK_CELLS = 500_000
+NOTHING, FAULTS = 100_000, 100_000
 Cell = object
 """Text; or int, float, bool, None where the file has types."""
 
@@ -31,15 +32,20 @@ class RawColumn:
         Every cell as text; empty where there is none.
     numbers
         The cells that the file itself holds as numbers, NaN elsewhere; None: all are text.
+    only_numbers
+        Whether every cell is a number or missing.
     """
 
     texts: pa.ChunkedArray
     numbers: arrays.Floats | None = None
+    only_numbers: bool = False
 
     def head(self, rows: int) -> RawColumn:
         """The first rows."""
         return RawColumn(
-            self.texts.slice(0, rows), None if self.numbers is None else self.numbers[:rows]
+            self.texts.slice(0, rows),
+            None if self.numbers is None else self.numbers[:rows],
+            self.only_numbers,
         )
 
 
@@ -177,6 +183,7 @@ class GridBuilder:
         """Add a row; a ragged one is kept with what is wrong with it."""
         if is_blank(cells[0]) and all(map(is_blank, cells)):
             self._empty.append(line)
+            self._check_nothing(len(self._empty))
             return
         if self._empty:
             self._keep_empty()
@@ -188,8 +195,10 @@ class GridBuilder:
         """Pass a blank line by; where there is one column it may be a client's missing cell."""
         if self._width > 1:
             self.blank_lines += 1
+            self._check_nothing(self.blank_lines)
         else:
             self._empty.append(line)
+            self._check_nothing(len(self._empty))
 
     def refuse(self, line: int, what: Message) -> None:
         """Add a row that cannot be taken apart."""
@@ -213,12 +222,32 @@ class GridBuilder:
             repairs=tuple(repairs),
         )
 
+    def _check_nothing(self, lines: int) -> None:
+        """Refuse a file that is mostly lines without anything."""
+        if lines > NOTHING and lines > 2 * self._taken:
+            raise LimitExceeded(
+                message("The file has more than {limit} empty lines.", limit=NOTHING)
+            )
+
     def _take(self, line: int, cells: Sequence[Cell]) -> None:
         self._rows.append(cells)
         self._lines.append(line)
         self._taken += 1
         if len(self._rows) >= self._chunk:
             self._flush()
+            self._check_faults(line)
+
+    def _check_faults(self, line: int) -> None:
+        """Refuse a file of which most rows cannot be taken apart."""
+        if len(self._faults) > FAULTS and len(self._faults) > self._taken / 2:
+            raise refused(
+                message(
+                    "Most of the rows up to line {line} cannot be taken apart: "
+                    "this is not a table, or its cells need quotes.",
+                    line=line,
+                ),
+                line,
+            )
 
     def _flush(self) -> None:
         check_rows(self._taken, self._width, self._limits)

@@ -17,6 +17,7 @@ from loanapp.core.errors import LimitExceeded, message
 
 BATCH_ROWS = 16_384
 METADATA_ITEMS = 1_000_000
+TEXT_BYTES = 400 * MB
 
 
 def read_grid(content: Content, limits: Limits) -> Grid:
@@ -31,6 +32,7 @@ def read_grid(content: Content, limits: Limits) -> Grid:
     """
     try:
         table = _read(content, limits)
+        _check_texts(table, limits)
         columns = tuple(_raw(column) for column in table.itercolumns())
     except (pa.ArrowException, OSError, MemoryError) as error:
         raise refused(
@@ -78,16 +80,32 @@ def _bounded(batches: Iterator[pa.RecordBatch], limits: Limits) -> Iterator[pa.R
         yield batch
 
 
+def _check_texts(table: pa.Table, limits: Limits) -> None:
+    """Raise `LimitExceeded` where few texts stand for many bytes."""
+    most, size = min(limits.decompressed_bytes, TEXT_BYTES), 0
+    for column in table.itercolumns():
+        for chunk in column.chunks if pa.types.is_dictionary(column.type) else ():
+            lengths = [len(str(value)) for value in chunk.dictionary.to_pylist()]
+            known = np.array([*lengths, 0], np.int64)
+            size += int(known[arrays.to_codes(chunk)].sum())
+    if size > most:
+        raise LimitExceeded(
+            message("The texts of the Parquet file unpack to more than {limit} MB. Split it.",
+                    limit=most / MB)
+        )  # fmt: skip
+
+
 def _raw(column: pa.ChunkedArray) -> RawColumn:
     """A column as cells: numbers stay numbers, everything else becomes text."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
     if pa.types.is_integer(kind) or pa.types.is_decimal(kind):
-        return RawColumn(_texts(column), arrays.to_numbers(column.cast(pa.float64(), safe=False)))
+        numbers = arrays.to_numbers(column.cast(pa.float64(), safe=False))
+        return RawColumn(_texts(column), numbers, only_numbers=True)
     if pa.types.is_floating(kind):
-        numbers = arrays.to_numbers(column.cast(pa.float64()))
-        return RawColumn(raw_column(numbers.tolist()).texts, numbers)
+        column = arrays.without_nan(column)
+        return RawColumn(_texts(column), arrays.to_numbers(column), only_numbers=True)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
         return RawColumn(_texts(column))
     return raw_column([_plain(cell) for cell in column.to_pylist()])

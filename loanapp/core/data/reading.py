@@ -212,6 +212,8 @@ def check_numbers(values: arrays.Floats, faults: Kinds, field: Field) -> None:
 def _read_numbers(
     column: RawColumn, field: Field, missing: MissingMarks, counted: arrays.Mask
 ) -> ReadColumn:
+    if column.only_numbers and column.numbers is not None:
+        return _check_typed(column.numbers.copy(), field)
     distinct = _Distinct.of(column, counted)
     values, faults, styles = _numbers(distinct, field, missing)
     rows, row_faults = values[distinct.codes], faults[distinct.codes]
@@ -222,6 +224,14 @@ def _read_numbers(
     rows[row_faults != Fault.NONE] = np.nan
     repairs = distinct.repairs(field, styles, lambda i: _plain_text(values[i]))
     return ReadColumn(field, arrays.from_floats(rows), row_faults, repairs)
+
+
+def _check_typed(rows: arrays.Floats, field: Field) -> ReadColumn:
+    """A column of which every cell is a number by its type, or missing."""
+    faults = np.zeros(len(rows), np.uint8)
+    check_numbers(rows, faults, field)
+    rows[faults != Fault.NONE] = np.nan
+    return ReadColumn(field, arrays.from_floats(rows), faults, ())
 
 
 def _plain_text(value: float) -> str:

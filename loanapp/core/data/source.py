@@ -23,7 +23,8 @@ BLOCK = 1 << 20
 IN_MEMORY = 256 * MB
 MEMBERS = 2_000
 NESTING = 2
-RATIO, WORKBOOK_RATIO, RATIO_FLOOR = 200, 50, 100 * MB
+RATIO, RATIO_FLOOR = 200, 100 * MB
+WORKBOOK_RATIO, WORKBOOK_FLOOR, WORKBOOK_BYTES = 50, 20 * MB, 250 * MB
 
 _GZIP, _ZIP, _PARQUET = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06"), b"PAR1"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -207,10 +208,7 @@ def _only_member(
         raise refused(_DAMAGED) from error
     members = {info.filename: info for info in archive.infolist()}
     if "xl/workbook.xml" in members:
-        unpacked = sum(info.file_size for info in members.values())
-        bomb = unpacked > max(RATIO_FLOOR, WORKBOOK_RATIO * len(data))
-        if bomb or unpacked > limits.decompressed_bytes:
-            raise _too_much(limits)
+        _check_workbook(sum(info.file_size for info in members.values()), len(data), limits)
         return None, archive
     files = [
         info
@@ -225,6 +223,19 @@ def _only_member(
             )
         )
     return files[0], archive
+
+
+def _check_workbook(unpacked: int, packed: int, limits: Limits) -> None:
+    """Refuse a workbook that would take minutes: cells are read one by one."""
+    if unpacked > max(WORKBOOK_FLOOR, WORKBOOK_RATIO * packed):
+        raise _too_much(limits)
+    most = min(WORKBOOK_BYTES, limits.decompressed_bytes)
+    if unpacked > most:
+        raise LimitExceeded(
+            message(
+                "The workbook unpacks to more than {limit} MB. Save it as CSV.", limit=most / MB
+            )
+        )
 
 
 def _check_nesting(nesting: int) -> None:

@@ -6,11 +6,20 @@ import datetime
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from loanapp.core.data.dialect import is_comment
-from loanapp.core.data.grid import Cell, Grid, GridBuilder, cell_text, check_columns, is_blank
+from loanapp.core.data.grid import (
+    Cell,
+    Grid,
+    GridBuilder,
+    cell_text,
+    check_columns,
+    check_rows,
+    is_blank,
+)
 from loanapp.core.data.header import matched_share
 from loanapp.core.data.limits import Limits
 from loanapp.core.data.report import refused
@@ -20,6 +29,7 @@ from loanapp.core.errors import InvalidTable, LimitExceeded, message
 
 SHEET_ROWS = 1_048_576
 HEAD_ROWS = 1_000
+CELLS = 1_000_000
 Row = tuple[int, Sequence[Cell]]
 
 
@@ -37,6 +47,7 @@ def read_grid(content: Content, schema: Schema, limits: Limits) -> Grid:
 
     try:
         with closing(load_workbook(content.open(), read_only=True, data_only=True)) as book:
+            limits = replace(limits, cells=min(limits.cells, CELLS + 2 * len(content.data)))
             return _sheet_grid(_choose(book.worksheets, schema, limits), limits)
     except (InvalidTable, LimitExceeded):
         raise
@@ -83,8 +94,10 @@ def _sheet_grid(sheet: Any, limits: Limits) -> Grid:
 
 def _rows(sheet: Any, limits: Limits) -> Iterator[Row]:
     """Rows with their numbers, from the header on."""
-    started = False
+    started, padded = False, 0
     for line, cells in enumerate(sheet.iter_rows(values_only=True), 1):
+        padded += len(cells)
+        check_rows(1, padded, limits)
         if line > SHEET_ROWS or (not started and line > HEAD_ROWS):
             return
         check_columns(len(cells), limits)

@@ -40,10 +40,18 @@ class File:
         if self.tail:
             body = body.replace("\n", self.tail + "\n")
         text = self.before + body + self.after
-        data = text.replace("\n", self.line_end).encode(self.encoding)
+        data = _encoded(text.replace("\n", self.line_end), self.encoding)
         for step in self.wrap:
             data = step(data)
         return data
+
+
+def _encoded(text: str, encoding: str) -> bytes:
+    """The text in an encoding, or in UTF-8 where that lacks a letter."""
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.encode()
 
 
 Pollution = Callable[[File, random.Random, dict[str, str]], File]
@@ -190,14 +198,8 @@ def delimiter(file, chance, kinds):
 
 
 def encoding(file, chance, kinds):
-    name = chance.choice(["utf-8-sig", "utf-16", "utf-16-le", "cp1252", "latin-1"])
-    if name == "utf-16-le":
-        return replace(file, encoding=name, before="\ufeff" + file.before)
-    try:
-        replace(file, encoding=name).write()
-    except UnicodeEncodeError:
-        return file
-    return replace(file, encoding=name)
+    names = ["utf-8-sig", "utf-16", "utf-32", "cp1252", "latin-1"]
+    return replace(file, encoding=chance.choice(names))
 
 
 def line_end(file, chance, kinds):
@@ -245,6 +247,8 @@ def compressed(file, chance, kinds):
             archive.writestr("export/clients.csv", data)
         return out.getvalue()
 
+    if len(file.wrap) == 2:
+        return file
     return replace(file, wrap=[*file.wrap, chance.choice([gzip.compress, zipped])])
 
 

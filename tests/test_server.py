@@ -18,6 +18,7 @@ import pytest
 
 from loanapp.core.data.samples import sample_csv
 from loanapp.core.data.schema import Schema
+from loanapp.server import listen
 
 HEAVY = ("tensorflow", "keras", "mlflow", "pandas", "sklearn", "streamlit", "scipy", "babel")
 
@@ -150,6 +151,17 @@ def test_the_app_serves_its_page_and_the_api_in_one_process(home: Path, clients_
         missing = httpx.get(f"{url}/api/jobs/none")
         assert missing.headers["content-type"] == "application/problem+json"
         assert "Traceback" not in stop(process, within_s=15)
+
+
+def test_answers_are_not_held_back_for_an_acknowledgement() -> None:
+    """Connections send at once only where their listener names its protocol."""
+    with listen("127.0.0.1", 0) as listener, socket.socket() as caller:
+        assert listener.proto == socket.IPPROTO_TCP
+        listener.listen()
+        caller.connect(listener.getsockname())
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP
 
 
 @pytest.mark.slow

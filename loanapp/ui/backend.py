@@ -8,8 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import BinaryIO, Literal, Protocol
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from loanapp.core.answers import (
     Health,
@@ -23,6 +23,9 @@ from loanapp.core.answers import (
 )
 from loanapp.core.data.schema import Schema
 from loanapp.core.settings import Settings
+
+if TYPE_CHECKING:
+    from loanapp.client import Client
 
 Purpose = Literal["train", "predict"]
 
@@ -97,7 +100,7 @@ def local_service() -> Backend:
         if _local is None:
             from loanapp.core.service import Service
 
-            _local = Service(settings())
+            _local = Service(_read_settings())
         return _local
 
 
@@ -108,9 +111,14 @@ def set_local_service(service: Backend | None) -> None:
         _local = service
 
 
-@lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of this process: the pages are an edge, they read them once."""
+    """The settings of this process: those of its service."""
+    known = getattr(_local, "settings", None)
+    return known if isinstance(known, Settings) else _read_settings()
+
+
+@lru_cache(maxsize=1)
+def _read_settings() -> Settings:
     return Settings()
 
 
@@ -121,8 +129,8 @@ def choose_backend(url: str | None) -> Backend:
     return _remote(url)
 
 
-@lru_cache(maxsize=8)
-def _remote(url: str) -> Backend:
+@cache
+def _remote(url: str) -> Client:
     from loanapp.client import Client
 
     token = settings().api_token

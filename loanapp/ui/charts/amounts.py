@@ -13,7 +13,7 @@ import pandas as pd
 from loanapp.core.answers import ColumnProfile
 from loanapp.core.data.schema import Field
 from loanapp.ui.charts.base import ACCENT, CONTRAST, HEIGHT, Drawing
-from loanapp.ui.text import _, category, titled, unit
+from loanapp.ui.text import _, category, label, titled, unit
 
 SMALL, COMPACT = 230, 190
 BINS = 24
@@ -136,7 +136,7 @@ def _along_number(
 ) -> Drawing:
     x = alt.X(
         "x:Q",
-        title=titled(field),
+        title=unit(field) or label(field),
         scale=alt.Scale(zero=False, nice=False),
         axis=alt.Axis(tickCount=5),
     )
@@ -155,11 +155,9 @@ def _along_categories(
     curve: pd.DataFrame, here: pd.DataFrame, field: Field, target: Field, scale: alt.Scale
 ) -> Drawing:
     y = alt.Y(
-        "x:N", title=None, sort=list(curve["x"]), axis=alt.Axis(labelLimit=150, labelOverlap=False)
+        "x:N", title=None, sort=list(curve["x"]), axis=alt.Axis(labelLimit=96, labelOverlap=False)
     )
-    x = alt.X(
-        "lower:Q", title=titled(target), scale=scale, axis=alt.Axis(format=",.0f", tickCount=4)
-    )
+    x = alt.X("lower:Q", title=unit(target), scale=scale, axis=alt.Axis(format=",.0f", tickCount=4))
     tips = _tips(field, target)
     base = alt.Chart(curve, height=max(COMPACT, 20 * len(curve) + 70))
     band = base.mark_bar(height=9, color=ACCENT, opacity=0.3).encode(y=y, x=x, x2="upper:Q")

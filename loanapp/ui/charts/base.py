@@ -14,7 +14,7 @@ HEIGHT = 280
 SOLID: list[int] = [1, 0]
 DASHED: list[int] = [6, 4]
 DOTTED: list[int] = [2, 3]
-ACCENT, CONTRAST, MUTED = "#2f6f8f", "#d98324", "#8a8f98"
+ACCENT, CONTRAST, MUTED = "#3f8db5", "#c9731a", "#8a8f98"
 
 _NUMBERS: dict[str, dict[str, Any]] = {
     "fr": {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Callable, Sequence
+from typing import TypeVar, get_args
 
 import streamlit as st
 
@@ -11,6 +12,8 @@ from loanapp.core.settings import FeaturePolicy, Promotion
 from loanapp.ui.backend import settings
 from loanapp.ui.state import keep, recall, schema
 from loanapp.ui.text import _, label
+
+Choice = TypeVar("Choice")
 
 
 def choose_options() -> TrainingOptions:
@@ -32,14 +35,14 @@ def _ask(known: TrainingOptions) -> TrainingOptions:
             _("When does the new model go live?"),
             promotions,
             promotions.index(known.promotion or promotions[0]),
-            format_func=promotion_name,
+            format_func=_names(promotions, promotion_name),
             key="train_promotion",
         )
         source = st.radio(
             _("What is it trained on?"),
             data,
             data.index(known.data),
-            format_func=data_name,
+            format_func=_names(data, data_name),
             key="train_data",
             help=_("Rows that are in several files are counted once."),
         )
@@ -47,7 +50,7 @@ def _ask(known: TrainingOptions) -> TrainingOptions:
             _("Which columns feed the model?"),
             policies,
             policies.index(known.features or policies[0]),
-            format_func=policy_name,
+            format_func=_names(policies, policy_name),
             key="train_features",
             help=explain_policy(),
         )
@@ -76,6 +79,11 @@ def _ask(known: TrainingOptions) -> TrainingOptions:
             wrap=True,
         )
     return TrainingOptions(promotion, policy, source, int(seed), force, author, reason)
+
+
+def _names(options: Sequence[Choice], name: Callable[[Choice], str]) -> Callable[[Choice], str]:
+    """Name the options once, in the language of this run."""
+    return {option: name(option) for option in options}.__getitem__
 
 
 def promotion_name(choice: Promotion) -> str:

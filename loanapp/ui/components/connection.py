@@ -26,11 +26,12 @@ PER_SERVICE = (
 def choose_connection() -> None:
     """Let the user choose the service, and show whether it answers."""
     options = [EMBEDDED, *settings().remote_urls]
+    names = {url: f"`{url}`" for url in options} | {EMBEDDED: _("Embedded in this application")}
     chosen = st.radio(
         _("Service used by the pages"),
         options,
         options.index(remote_url() or EMBEDDED),
-        format_func=lambda url: f"`{url}`" if url else _("Embedded in this application"),
+        format_func=names.__getitem__,
         captions=[
             _("The model is in this process: no network in between."),
             *[_("REST API at this address.") for _url in settings().remote_urls],

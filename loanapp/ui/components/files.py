@@ -149,4 +149,4 @@ def show_inspection(inspection: Inspection) -> None:
 
 def _plain(text: str) -> str:
     """Keep a file's own words from being read as Markdown."""
-    return "".join(f"\\{c}" if c in r"\`*_{}[]()#+-.!|$:<>~" else c for c in text)
+    return "".join(f"\\{c}" if c in r"\`*_[]$:<>~|" else c for c in text)

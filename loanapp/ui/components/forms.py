@@ -83,12 +83,13 @@ def _ask(
     about = field.describe(language()) or None
     if field.enum:
         options = list(field.enum)
+        names = {option: category(field, option) for option in options}
         index = options.index(str(value)) if str(value) in options else 0
         return st.selectbox(
             titled(field),
             options,
             index,
-            format_func=lambda option: category(field, option),
+            format_func=names.__getitem__,
             key=key,
             help=about,
         )

@@ -25,7 +25,7 @@ def choose_language(key: str) -> None:
     st.segmented_control(
         _("Language"),
         LANGUAGES,
-        format_func=lambda code: NAMES[code],
+        format_func=NAMES.__getitem__,
         required=True,
         key=widget,
         on_change=_switch,

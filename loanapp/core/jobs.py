@@ -36,7 +36,8 @@ from loanapp.core.home import PARTIAL, Home
 from loanapp.core.settings import Settings
 
 STARTED, BUSY = b"started\n", b"busy\n"
-CANCEL_GRACE_S = 1.5
+CANCEL_GRACE_S = 1.2
+CANCEL_START_S = 0.6
 START_GRACE_S = 20.0
 POLL_S = 0.2
 KEPT = 200
@@ -108,6 +109,10 @@ class Jobs:
             shutil.rmtree(folder)
             self._refuse_if_busy()
             raise TrainingBusy(message("Another training is running."))
+        if answer != STARTED:
+            why = "The training process could not start; jobs/{id}/process.log says more."
+            append(folder, state="failed", finished_at=_now(), reason=message(why, id=job_id))
+            clean(folder)
         logger.info("training started", extra={"job": job_id, "rows": data.num_rows})
         return self.read(job_id)
 
@@ -145,7 +150,7 @@ class Jobs:
         if not self.read(job_id).active:
             return self.read(job_id)
         folder = self.folder(job_id)
-        process = _process(_fold(folder / "events.jsonl"))
+        process = _await_process(folder / "events.jsonl")
         if process:
             _stop(process)
         if self.read(job_id).state in ("interrupted", *ACTIVE):
@@ -272,6 +277,14 @@ def _process(facts: dict[str, Any]) -> psutil.Process | None:
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None
+
+
+def _await_process(events: Path) -> psutil.Process | None:
+    """Give the process of a job, waiting for one that is only just being started."""
+    deadline = time.monotonic() + CANCEL_START_S
+    while "pid" not in _fold(events) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return _process(_fold(events))
 
 
 def _underway(facts: dict[str, Any]) -> bool:

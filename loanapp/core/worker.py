@@ -83,7 +83,8 @@ def main(folder: Path) -> int:
     home = Home(settings.home)
     try:
         with FileLock(home.lock("training"), timeout=0):
-            _begin(folder)
+            if not _begin(folder, Jobs(home)):
+                return 0
             configure_logging(settings, "training", terminal=False)
             Jobs(home).recover()
             _train(folder, home, settings, request)
@@ -93,14 +94,21 @@ def main(folder: Path) -> int:
     return 0
 
 
-def _begin(folder: Path) -> None:
-    """Say that the training runs, and in which process; from here a signal cancels it."""
+def _begin(folder: Path, jobs: Jobs) -> bool:
+    """Say that the training runs, and in which process; from here a signal cancels it.
+
+    Returns False where it was cancelled before it began.
+    """
     signal.signal(signal.SIGTERM, _cancel)
+    if jobs.read(folder.name).state == "cancelled":
+        _answer(STARTED)
+        return False
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     process = psutil.Process()
     append(folder, state="running", pid=process.pid, process_started=process.create_time())
     _answer(STARTED)
+    return True
 
 
 def _answer(line: bytes) -> None:

@@ -27,7 +27,7 @@ open_link(fields)
 pair, exact = ask_mode()
 
 summary = st.container()
-columns = st.columns(2 if pair else [2, 3], gap="medium")
+columns = st.columns(2 if pair else [1, 2], gap="medium")
 clients, results = {}, {}
 for side, column in zip("ab" if pair else "a", columns, strict=False):
     with column:

@@ -8,10 +8,11 @@ from loanapp.ui.components.jobs import current_job, show_ended, start, watch
 from loanapp.ui.components.learning import show_outcome
 from loanapp.ui.components.profiles import show_columns
 from loanapp.ui.components.status import champion
-from loanapp.ui.state import backend, forget
+from loanapp.ui.state import backend, forget, tell_done
 from loanapp.ui.text import _
 
 st.title(_("Train a model"))
+tell_done()
 job = current_job()
 if job and job.active:
     watch(job.id)

@@ -11,6 +11,7 @@ from loanapp.ui.navigation import pages
 st.set_page_config(page_title="Loanapp", page_icon=":material/account_balance:", layout="wide")
 page = st.navigation(pages())
 dress_page()
-show_sidebar()
+with guard():
+    show_sidebar()
 with guard():
     page.run()

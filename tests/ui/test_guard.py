@@ -24,7 +24,7 @@ def broken(reading, monkeypatch, names, error):
 def test_a_bug_is_answered_calmly_and_logged(reading, visiting, monkeypatch, caplog, page):
     monkeypatch.setattr(logging.getLogger("loanapp"), "propagate", True)
     session = visiting(reading)
-    broken(reading, monkeypatch, ["schema", "jobs", "models", "history"], RuntimeError("a bug"))
+    broken(reading, monkeypatch, ["health", "schema", "jobs", "models"], RuntimeError("a bug"))
     session.open(page)
     shown = " ".join(error.value for error in session.test.error)
     assert "Un imprévu s’est produit" in shown

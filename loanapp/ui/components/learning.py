@@ -11,7 +11,7 @@ from loanapp.ui.charts.base import show
 from loanapp.ui.charts.learning import loss_curve, predicted_against_actual, residuals_by_decile
 from loanapp.ui.components.metrics import compare_models, how_good
 from loanapp.ui.components.status import details, go_to
-from loanapp.ui.components.versions import confirm_promotion
+from loanapp.ui.components.versions import offer_promotion
 from loanapp.ui.state import backend, schema
 from loanapp.ui.text import _, amount, category, label, number, percent, say, signed
 
@@ -127,13 +127,8 @@ def _next_steps(result: TrainingResult) -> None:
             icon=":material/table_chart:",
         )
         go_to(_("See the versions"), "models", key="after_models", icon=":material/inventory_2:")
-    elif st.button(
-        _("Put version {version} live", version=result.model_version),
-        key="promote_new",
-        type="primary",
-        icon=":material/rocket_launch:",
-    ):
-        confirm_promotion(result.model_version, live)
+    else:
+        offer_promotion(result.model_version, live, key="promote_new")
 
 
 def _bounds_sentence(details: ModelDetails, target: Field) -> str:

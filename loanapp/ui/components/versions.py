@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from loanapp.core.answers import HistoryEntry, ModelVersion
@@ -15,20 +16,22 @@ from loanapp.ui.components.choices import policy_name
 from loanapp.ui.components.metrics import compare_models, explain_mae, explain_r2
 from loanapp.ui.components.reports import table_height
 from loanapp.ui.guard import guarded
-from loanapp.ui.state import backend, keep, recall
+from loanapp.ui.state import backend, forget, keep, recall
 from loanapp.ui.text import _, amount_decimals, moment, unit
+
+ROLLBACK = "rollback"
 
 
 def show_versions(models: Sequence[ModelVersion], target: Field) -> None:
     """List the versions, newest first."""
-    frame = pd.DataFrame(
+    frame = pa.table(
         {
             "version": [m.version for m in models],
             "state": [_("live") if m.champion else _("in reserve") for m in models],
             "created": [m.created_at for m in models],
-            "mae": _rounded([m.metrics.mae if m.metrics else None for m in models], target),
-            "r2": [round(m.metrics.r2, 3) if m.metrics else None for m in models],
-            "rows": pd.array([m.rows for m in models], dtype="Int64"),
+            "mae": pa.array(_rounded(models, target), pa.float64()),
+            "r2": pa.array([m.metrics and round(m.metrics.r2, 3) for m in models], pa.float64()),
+            "rows": pa.array([m.rows for m in models], pa.int64()),
             "author": [m.author for m in models],
             "reason": [m.reason for m in models],
             "file": [m.file_name for m in models],
@@ -64,9 +67,9 @@ def show_versions(models: Sequence[ModelVersion], target: Field) -> None:
     )
 
 
-def _rounded(values: Sequence[float | None], target: Field) -> list[float | None]:
+def _rounded(models: Sequence[ModelVersion], target: Field) -> list[float | None]:
     decimals = amount_decimals(target)
-    return [None if value is None else round(value, decimals) for value in values]
+    return [round(m.metrics.mae, decimals) if m.metrics else None for m in models]
 
 
 def run_link(run_id: str) -> str:
@@ -140,34 +143,20 @@ def choose_version(models: Sequence[ModelVersion]) -> tuple[str, str]:
         version = _choose(st, _("Version to look at"), names, "chosen_version", live or names[0])
         if version == live:
             st.badge(_("live"), icon=":material/check_circle:", color="green")
-        elif st.button(
-            _("Put version {version} live", version=version),
-            key="promote",
-            type="primary",
-            icon=":material/rocket_launch:",
-        ):
-            confirm_promotion(version, live)
+        else:
+            offer_promotion(version, live, key="promote")
     return version, next(m.run_id for m in models if m.version == version)
 
 
-def offer_rollback(history: Sequence[HistoryEntry]) -> None:
-    """Offer to go back to the version that was live before."""
-    before = next((entry.previous for entry in history if entry.previous), None)
-    if before is None:
+def offer_promotion(version: str, live: str | None, *, key: str) -> None:
+    """Offer to put a version live, once a reason is given and it is confirmed."""
+    text = _("Put version {version} live", version=version)
+    if st.button(text, key=key, type="primary", icon=":material/rocket_launch:"):
+        keep("asking", version)
+    if recall("asking") != version:
         return
-    if st.button(
-        _("Go back to version {version}", version=before),
-        key="rollback",
-        icon=":material/undo:",
-        help=_("The version that was live before the current one."),
-    ):
-        confirm_rollback(before)
 
-
-def confirm_promotion(version: str, live: str | None) -> None:
-    """Ask for an author and a reason, and promote once it is confirmed."""
-
-    @st.dialog(_("Put version {version} live", version=version), icon=":material/rocket_launch:")
+    @st.dialog(text, icon=":material/rocket_launch:", on_dismiss=_stop_asking)
     @guarded
     def ask() -> None:
         st.write(
@@ -179,29 +168,46 @@ def confirm_promotion(version: str, live: str | None) -> None:
         )
         author, reason = _ask_why()
         if st.button(_("Put live"), key="confirm_promote", type="primary"):
-            backend().promote(version, author=author, reason=reason)
-            keep("done", _("Version {version} is live.", version=version))
-            st.rerun()
+            _done(backend().promote(version, author=author, reason=reason))
 
     ask()
 
 
-def confirm_rollback(back_to: str | None) -> None:
-    """Ask for an author and a reason, and roll back once it is confirmed."""
+def offer_rollback(history: Sequence[HistoryEntry]) -> None:
+    """Offer to go back to the version that was live before, once it is confirmed."""
+    before = next((entry.previous for entry in history if entry.previous), None)
+    if before is None:
+        return
+    if st.button(
+        _("Go back to version {version}", version=before),
+        key="rollback",
+        icon=":material/undo:",
+        help=_("The version that was live before the current one."),
+    ):
+        keep("asking", ROLLBACK)
+    if recall("asking") != ROLLBACK:
+        return
 
-    @st.dialog(_("Roll back"), icon=":material/undo:")
+    @st.dialog(_("Roll back"), icon=":material/undo:", on_dismiss=_stop_asking)
     @guarded
     def ask() -> None:
-        st.write(
-            _("Version {version}, which was live before, will serve again.", version=back_to or "—")
-        )
+        st.write(_("Version {version}, which was live before, will serve again.", version=before))
         author, reason = _ask_why()
         if st.button(_("Roll back"), key="confirm_rollback", type="primary"):
-            model = backend().rollback(author=author, reason=reason)
-            keep("done", _("Version {version} is live.", version=model.version))
-            st.rerun()
+            _done(backend().rollback(author=author, reason=reason))
 
     ask()
+
+
+def _stop_asking() -> None:
+    forget("asking")
+
+
+def _done(model: ModelVersion) -> None:
+    """Close the question and say what was done."""
+    _stop_asking()
+    keep("done", _("Version {version} is live.", version=model.version))
+    st.rerun()
 
 
 def _ask_why() -> tuple[str, str]:

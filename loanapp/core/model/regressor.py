@@ -196,7 +196,7 @@ class TobitRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         rows = train.shape[1]
         batch = self.batch_size
         if batch == "auto":
-            batch = int(np.clip(2 ** round(math.log2(rows / 25)), 32, 1024))
+            batch = int(np.clip(2 ** round(math.log2(rows / 50)), 32, 1024))
         return network.Plan(
             train, judged, self.epochs, self.patience, batch,
             min(MOST_STEPS, math.ceil(rows / batch)), self.learning_rate, self.weight_decay,

@@ -178,10 +178,10 @@ def recognise(
     check_columns(len(dialect.header), limits)
     if dialect.data_offset is None or header.problems or is_blank(dialect.header[-1]):
         return None
-    data = np.frombuffer(content.data, np.uint8)[dialect.data_offset :]
-    if not len(data) or MissingMarks.of(schema.missing_values).holds_numbers:
+    data = np.frombuffer(content.data, np.uint8)
+    if len(data) <= dialect.data_offset or MissingMarks.of(schema.missing_values).holds_numbers:
         return None
-    found = scan(data, dialect.delimiter, limits)
+    found = scan(data, dialect.data_offset, dialect.delimiter, limits)
     if found is None:
         return None
     check_rows(found.lines, len(dialect.header), limits)

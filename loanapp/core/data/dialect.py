@@ -65,8 +65,13 @@ class Dialect:
     repairs: tuple[Repair, ...]
 
 
-def detect_dialect(content: Content, schema: Schema, limits: Limits) -> Dialect:
+def detect_dialect(
+    content: Content, schema: Schema, limits: Limits, *, head_only: bool = False
+) -> Dialect:
     """Find out how a text file is written.
+
+    With `head_only` the encoding is made sure of for the first megabyte, and whoever parses the
+    file makes sure of the rest.
 
     The delimiter is the one under which the first line that is neither blank nor a comment
     holds the most names of the contract, then the one under which rows are as long as it.
@@ -79,7 +84,7 @@ def detect_dialect(content: Content, schema: Schema, limits: Limits) -> Dialect:
         A line is too long.
     """
     csv.field_size_limit(max(csv.field_size_limit(), limits.line_bytes))
-    encoding, repairs = detect_encoding(content)
+    encoding, repairs = detect_encoding(content, BLOCK if head_only else len(content.data))
     head = _head_lines(content, encoding, limits)
     preamble, separator = _preamble(head)
     if preamble == len(head):
@@ -98,8 +103,8 @@ def detect_dialect(content: Content, schema: Schema, limits: Limits) -> Dialect:
     return Dialect(encoding, delimiter, preamble, header, offset, sample, tuple(repairs))
 
 
-def detect_encoding(content: Content) -> tuple[str, list[Repair]]:
-    """Name of the codec that reads the whole file, and what to say of it.
+def detect_encoding(content: Content, size: int) -> tuple[str, list[Repair]]:
+    """Name of the codec that reads so many bytes of the file, and what to say of it.
 
     Raises
     ------
@@ -110,7 +115,7 @@ def detect_encoding(content: Content) -> tuple[str, list[Repair]]:
     encoding = next((name for bom, name in _BOMS if start.startswith(bom)), "utf-8")
     if encoding in ("utf-8", "utf-8-sig"):
         _refuse_binary(content)
-    bad = _first_undecodable(content, encoding)
+    bad = _first_undecodable(content, encoding, size)
     if bad is None:
         return encoding, []
     line = content.line_at(bad)
@@ -141,11 +146,11 @@ def _refuse_binary(content: Content) -> None:
         )
 
 
-def _first_undecodable(content: Content, encoding: str) -> int | None:
+def _first_undecodable(content: Content, encoding: str, checked: int) -> int | None:
     """Offset of the first byte (to a block) that the codec does not read."""
     decoder = codecs.getincrementaldecoder(encoding)()
     size = len(content.data)
-    for offset in range(0, size, BLOCK):
+    for offset in range(0, min(checked, size), BLOCK):
         try:
             decoder.decode(content.data[offset : offset + BLOCK], offset + BLOCK >= size)
         except UnicodeDecodeError as error:

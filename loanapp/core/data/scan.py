@@ -13,7 +13,7 @@ from loanapp.core.data import arrays
 from loanapp.core.data.limits import Limits
 from loanapp.core.data.numerals import TWO_READINGS
 
-SCAN = 1 << 20
+SCAN, TAIL = 1 << 20, 1 << 14
 DOUBTS = 1_000
 _LF, _CR, _QUOTE, _BLANK, _TAB, _POINT, _ZERO, _NINE = b'\n\r" \t.09'
 
@@ -34,8 +34,22 @@ class Scan:
     doubtful: frozenset[int]
 
 
-def scan(data: npt.NDArray[np.uint8], delimiter: str, limits: Limits) -> Scan | None:
+Bytes = npt.NDArray[np.uint8]
+
+
+def scan(data: Bytes, start: int, delimiter: str, limits: Limits) -> Scan | None:
     """Look at every byte for what the careful lane would remark on.
+
+    Parameters
+    ----------
+    data
+        The file, shape (bytes,).
+    start
+        Where the first row begins, after the line break of the header.
+    delimiter
+        What stands between two cells.
+    limits
+        The longest line.
 
     Returns
     -------
@@ -45,7 +59,7 @@ def scan(data: npt.NDArray[np.uint8], delimiter: str, limits: Limits) -> Scan | 
     border = np.zeros(256, np.bool_)
     border[[_LF, _CR, _QUOTE, ord(delimiter)]] = True
     lines, doubtful = 0, set[int]()
-    for block in _line_blocks(data):
+    for block in _framed_blocks(data, start):
         found = _scan_block(block, border, delimiter, limits)
         if found is None:
             return None
@@ -53,22 +67,25 @@ def scan(data: npt.NDArray[np.uint8], delimiter: str, limits: Limits) -> Scan | 
     return Scan(lines, frozenset(doubtful))
 
 
-def _line_blocks(data: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[np.uint8]]:
-    """Blocks of whole lines."""
-    start, size = 0, len(data)
+def _framed_blocks(data: Bytes, start: int) -> Iterator[Bytes]:
+    """Blocks of whole lines, each with the line break before it."""
+    size = len(data)
     while start < size:
         stop = min(start + SCAN, size)
-        if stop < size:
-            ends = np.flatnonzero(data[start:stop] == _LF)
-            stop = start + int(ends[-1]) + 1 if len(ends) else stop
-        yield data[start:stop]
+        tail = np.flatnonzero(data[max(stop - TAIL, start) : stop] == _LF)
+        if stop == size and data[-1] != _LF:
+            end = [_CR, _LF] if start > 1 and data[start - 2] == _CR else [_LF]
+            yield np.concatenate([data[start - 1 :], np.array(end, np.uint8)])
+            return
+        if stop < size and len(tail):
+            stop = max(stop - TAIL, start) + int(tail[-1]) + 1
+        yield data[start - 1 : stop]
         start = stop
 
 
-def _scan_block(
-    block: npt.NDArray[np.uint8], border: arrays.Mask, delimiter: str, limits: Limits
-) -> Scan | None:
-    framed = np.concatenate([[_LF], block, [_LF] if block[-1] != _LF else []]).astype(np.uint8)
+def _scan_block(framed: Bytes, border: arrays.Mask, delimiter: str, limits: Limits) -> Scan | None:
+    if framed[0] != _LF or framed[-1] != _LF:
+        return None
     ends = np.flatnonzero(framed == _LF)
     returns = np.flatnonzero(framed == _CR)
     lengths = np.diff(ends)
@@ -82,9 +99,7 @@ def _scan_block(
     return None if doubtful is None else Scan(len(lengths), doubtful)
 
 
-def _tidy_quotes(
-    framed: npt.NDArray[np.uint8], ends: npt.NDArray[np.intp], border: arrays.Mask
-) -> bool:
+def _tidy_quotes(framed: Bytes, ends: npt.NDArray[np.intp], border: arrays.Mask) -> bool:
     """Whether quotes stand only around whole cells of one line, and never within."""
     quotes = np.flatnonzero(framed == _QUOTE)
     if not len(quotes):
@@ -96,7 +111,7 @@ def _tidy_quotes(
     return bool(border[opening].all() and border[closing].all() and not within.any())
 
 
-def _loose_blanks(framed: npt.NDArray[np.uint8], border: arrays.Mask, delimiter: str) -> bool:
+def _loose_blanks(framed: Bytes, border: arrays.Mask, delimiter: str) -> bool:
     """Whether a blank or a tab stands at the edge of a cell."""
     blanks = np.flatnonzero(framed == _BLANK)
     if (border[framed[blanks - 1]] | border[framed[blanks + 1]]).any():
@@ -105,14 +120,14 @@ def _loose_blanks(framed: npt.NDArray[np.uint8], border: arrays.Mask, delimiter:
 
 
 def _doubtful_columns(
-    framed: npt.NDArray[np.uint8],
+    framed: Bytes,
     ends: npt.NDArray[np.intp],
     border: arrays.Mask,
     delimiter: str,
 ) -> frozenset[int] | None:
     """Columns with a number such as 1.234, which can be thousands; None: too many to look at."""
     points = np.flatnonzero(framed[:-4] == _POINT)
-    for step in (1, 2, 3):
+    for step in (2, 3, 1):
         digits = framed[points + step]
         points = points[(digits >= _ZERO) & (digits <= _NINE)]
     points = points[border[framed[points + 4]]]

@@ -120,20 +120,29 @@ def _gather(
     blocks: Iterator[bytes], limit: int, too_large: LimitExceeded
 ) -> Iterator[bytes | mmap.mmap]:
     """Collect blocks: in memory, or beyond a size in an unnamed file that is mapped."""
-    with tempfile.SpooledTemporaryFile(IN_MEMORY) as spool:
-        size = 0
+    gathered: list[bytes] = []
+    size = 0
+    for block in blocks:
+        size += len(block)
+        if size > limit:
+            raise too_large
+        gathered.append(block)
+        if size > IN_MEMORY:
+            break
+    else:
+        yield b"".join(gathered)
+        return
+    with tempfile.TemporaryFile() as spool:
+        spool.writelines(gathered)
+        gathered.clear()
         for block in blocks:
             size += len(block)
             if size > limit:
                 raise too_large
             spool.write(block)
-        if size <= IN_MEMORY:
-            spool.seek(0)
-            yield spool.read()
-            return
         spool.flush()
-        with mmap.mmap(spool.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            yield data
+        # Not closed here: a reader that still looks at it would make that an error.
+        yield mmap.mmap(spool.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 @contextmanager

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import BinaryIO
 
 from loanapp.core.data import delimited, parquet, workbook
 from loanapp.core.data.clean import CleanFile, Unusual, recognise
-from loanapp.core.data.dialect import Dialect, detect_dialect
+from loanapp.core.data.dialect import detect_dialect
 from loanapp.core.data.grid import Grid
 from loanapp.core.data.header import Header, match_header
 from loanapp.core.data.limits import DEFAULT_LIMITS, Limits
@@ -124,17 +123,14 @@ class _File:
     optional: tuple[str, ...]
     limits: Limits
 
-    @cached_property
-    def dialect(self) -> Dialect:
-        return detect_dialect(self.content, self.schema, self.limits)
-
     def clean(self) -> CleanFile | None:
         """The file for the fast lane; None where anything in it is unusual."""
         if self.content.kind != "text":
             return None
-        header = self._header(self.dialect.header, None)
+        dialect = detect_dialect(self.content, self.schema, self.limits, head_only=True)
+        header = self._header(dialect.header, None)
         wanted = (*self.required, *self.optional)
-        return recognise(self.content, self.dialect, header, self.schema, wanted, self.limits)
+        return recognise(self.content, dialect, header, self.schema, wanted, self.limits)
 
     def read_carefully(self, *, skip_invalid: bool = False) -> Table:
         """Cell by cell."""
@@ -152,5 +148,6 @@ class _File:
             return workbook.read_grid(self.content, self.schema, self.limits)
         if self.content.kind == "parquet":
             return parquet.read_grid(self.content, self.limits)
-        grid = delimited.read_grid(self.content, self.dialect, self.limits)
-        return replace(grid, repairs=(*self.dialect.repairs, *grid.repairs))
+        dialect = detect_dialect(self.content, self.schema, self.limits)
+        grid = delimited.read_grid(self.content, dialect, self.limits)
+        return replace(grid, repairs=(*dialect.repairs, *grid.repairs))

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
 
+from loanapp.core.data import source
 from loanapp.core.data.samples import sample_clients, sample_csv
 from loanapp.core.data.schema import load_schema
 from loanapp.core.data.table import Limits, read_table
@@ -195,6 +196,27 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 1_500
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        CSV,
+        CSV.replace(b'"oui"', b" Oui"),
+        gzip.compress(CSV),
+        zipped(a=CSV),
+        SHEET,
+        parquet(CLIENTS),
+    ],
+    ids=["clean", "to be repaired", "gzip", "zip", "xlsx", "parquet"],
+)
+def test_a_file_too_large_for_memory_is_read_the_same(monkeypatch, data):
+    whole = read(data)
+    monkeypatch.setattr(source, "IN_MEMORY", 1_000)
+    assert read(data).data.equals(whole.data)
+    damaged = data[: len(data) * 2 // 3]
+    with pytest.raises(InvalidTable):
+        read(damaged)
 
 
 def test_what_an_archive_unpacks_to_is_limited():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 PARTIAL = ".partial-"
+REQUEST_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +77,26 @@ class Home:
     def sweep(self) -> int:
         """Remove what an interrupted write left; says how many leftovers there were.
 
-        Only to be called while nothing else writes: under the training and promotion locks.
+        Only to be called under the training and promotion locks. A request for a training is
+        written before its process takes the lock: only old ones of those are leftovers.
         """
         leftovers = [
             path
-            for folder in (self.models, self.bundles, self.jobs, self.path)
+            for folder in (self.path, self.models, self.bundles)
             if folder.is_dir()
             for path in folder.glob(f"{PARTIAL}*")
         ]
+        leftovers += [p for p in self.jobs.glob(f"{PARTIAL}*") if _age_s(p) > REQUEST_S]
         for path in leftovers:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
         return len(leftovers)
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

@@ -30,10 +30,8 @@ from loanapp.core.store.promotion import fetch_bundle, install_bundle, promote, 
 from loanapp.core.store.records import ModelVersion, VersionFacts
 from loanapp.core.store.registry import REQUEST as REQUEST_TAG
 from loanapp.core.store.registry import Registry
-from loanapp.core.store.tracking import Tracking, environment_tags
+from loanapp.core.store.tracking import FILE, Tracking, environment_tags
 from loanapp.core.store.uri import tracking_uri
-
-Uninterrupted = Callable[[Callable[[], None]], None]
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +42,7 @@ def retrain(
     request: Request,
     rows: Path,
     progress: Progress,
-    uninterrupted: Uninterrupted,
+    commit: Callable[[], None],
 ) -> TrainingResult:
     """Train, compare with the champion, log, register and, if it may, promote.
 
@@ -54,8 +52,8 @@ def retrain(
         Parquet file of the checked rows.
     progress
         Called with each phase and epoch.
-    uninterrupted
-        Runs the promotion so that a cancellation cannot cut it.
+    commit
+        Called when there is no way back: from here a cancellation comes too late.
 
     Raises
     ------
@@ -71,7 +69,7 @@ def retrain(
     data = gather(pq.read_table(rows), registry, schema, options)
     request_hash = hash_request(data, schema, options, settings)
     known = None if options.force else registry.find(request_hash)
-    retraining = _Retraining(home, settings, registry, uri, schema, request, uninterrupted)
+    retraining = _Retraining(home, settings, registry, uri, schema, request, commit)
     if known:
         return retraining.reuse(known)
     trained = train(
@@ -128,15 +126,16 @@ class _Retraining:
         uri: str,
         schema: Schema,
         request: Request,
-        uninterrupted: Uninterrupted,
+        commit: Callable[[], None],
     ) -> None:
         self._home, self._settings, self._registry, self._uri = home, settings, registry, uri
-        self._schema, self._request, self._uninterrupted = schema, request, uninterrupted
+        self._schema, self._request, self._commit = schema, request, commit
 
     def reuse(self, known: ModelVersion) -> TrainingResult:
         """Answer with the version that the same request made before."""
         promoted = known.champion
         if not promoted and self._promotion == "always":
+            self._commit()
             self._promote(known)
             promoted = True
         said = "This file was trained with these choices before: version {version} is its model."
@@ -168,10 +167,12 @@ class _Retraining:
             bundle = Path(scratch) / "bundle"
             save_bundle(trained, bundle)
             progress("log", None)
-            tags = {REQUEST_TAG: request_hash, "loanapp.file": self._request.file_name}
+            tags = {REQUEST_TAG: request_hash, FILE: self._request.file_name}
             tracking = Tracking(self._home, self._uri, self._settings.experiment)
+            tracking.close_interrupted()
             run = tracking.log(trained, bundle, tags | environment_tags())
             progress("register", None)
+            self._commit()
             version = self._registry.register(run, facts)
             install_bundle(self._home, bundle, version)
         progress("promote", None)
@@ -186,17 +187,15 @@ class _Retraining:
 
     def _promote(self, model: ModelVersion) -> None:
         options = self._request.options
-        self._uninterrupted(
-            lambda: promote(
-                self._home,
-                self._registry,
-                self._uri,
-                model,
-                self._settings.model_name,
-                action="train",
-                author=options.author,
-                reason=options.reason,
-            )
+        promote(
+            self._home,
+            self._registry,
+            self._uri,
+            model,
+            self._settings.model_name,
+            action="train",
+            author=options.author,
+            reason=options.reason,
         )
 
     def _compare(self, trained: TrainedModel) -> tuple[str | None, Comparison | None]:

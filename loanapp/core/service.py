@@ -31,11 +31,12 @@ from loanapp.core.jobs import Jobs, Request
 from loanapp.core.prediction import Predictor, Served
 from loanapp.core.settings import Settings
 from loanapp.core.store.follower import Follower
-from loanapp.core.store.promotion import fetch_bundle, promote
+from loanapp.core.store.promotion import fetch_bundle, promote, promotion_lock
 from loanapp.core.store.registry import Registry, live_at, previous_champion
 from loanapp.core.store.uri import tracking_uri
 
 LEAST_ROWS = 20
+RECOVER_S = 30
 Purpose = Literal["train", "predict"]
 
 logger = logging.getLogger(__name__)
@@ -188,7 +189,8 @@ class Service:
     def model(self, version: str) -> ModelDetails:
         """One version with its pictures. Raises UnknownVersion, InvalidBundle."""
         model = self._registry.version(version)
-        bundle = fetch_bundle(self.home, self._uri, model)
+        with promotion_lock(self.home):
+            bundle = fetch_bundle(self.home, self._uri, model)
         return ModelDetails(model, bundle.evaluation, bundle.profile)
 
     def history(self) -> list[HistoryEntry]:
@@ -258,7 +260,11 @@ class Service:
     def _recover(self) -> None:
         """Clear up after trainings whose process is gone, unless one runs."""
         try:
-            with FileLock(self.home.lock("training"), timeout=0):
+            with FileLock(self.home.lock("training"), RECOVER_S), promotion_lock(self.home):
                 self._jobs.recover()
+                if self.home.sweep():
+                    logger.warning("leftovers of an interrupted write removed")
         except Timeout:
             logger.info("a training is running")
+        except OSError as error:
+            logger.warning("not cleared up", extra={"why": type(error).__name__})

@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
 NICENESS = 10
 WATCH_S = 0.5
+LOCK_WAIT_S = 5  # a killed process holds it until its last thread has gone
 SHARES = {
     "start": 0.0, "read": 0.15, "fit": 0.2, "evaluate": 0.75,
     "bundle": 0.78, "log": 0.8, "register": 0.92, "promote": 0.95,
@@ -82,7 +82,7 @@ def main(folder: Path) -> int:
     settings = Settings(**request.settings)
     home = Home(settings.home)
     try:
-        with FileLock(home.lock("training"), timeout=0):
+        with FileLock(home.lock("training"), timeout=LOCK_WAIT_S):
             if not _begin(folder, Jobs(home)):
                 return 0
             configure_logging(settings, "training", terminal=False)
@@ -129,9 +129,7 @@ def _train(folder: Path, home: Home, settings: Settings, request: Request) -> No
     try:
         from loanapp.core.retraining import retrain
 
-        result = retrain(
-            home, settings, request, folder / "data.parquet", Progress(folder), uninterrupted
-        )
+        result = retrain(home, settings, request, folder / "data.parquet", Progress(folder), commit)
         _end(folder, "finished", result=_as_json(result), share=1.0, seconds_left=0)
     except Cancelled:
         _end(folder, "cancelled")
@@ -149,10 +147,9 @@ def _train(folder: Path, home: Home, settings: Settings, request: Request) -> No
         clean(folder)
 
 
-def uninterrupted(action: Callable[[], None]) -> None:
-    """Do the last step whole: a cancellation that comes now comes too late."""
+def commit() -> None:
+    """Do the last steps whole: a cancellation that comes now comes too late."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    action()
 
 
 def _end(folder: Path, state: str, **facts: Any) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MODEL_ARTIFACT, BUNDLE_ARTIFACT, DATA_ARTIFACT = "model", "bundle", "data"
 REQUIREMENTS = ("loanapp", "numpy", "pandas", "scikit-learn", "skops")
 TRUSTED_MODULES = ("loanapp.core.model",)
-LOCK_WAIT_S = 60
+HOME, FILE = "loanapp.home", "loanapp.file"
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,9 @@ class Tracking:
         """
         with store_errors():
             run = self._client.create_run(
-                self._experiment_id(), run_name=tags.get("loanapp.file"), tags=dict(tags)
+                self._experiment_id(),
+                run_name=tags.get(FILE),
+                tags={**tags, HOME: str(self._home.path)},
             )
             run_id = run.info.run_id
             try:
@@ -129,11 +131,27 @@ class Tracking:
                 self._client.log_artifacts(run_id, str(bundle), BUNDLE_ARTIFACT)
                 source = self._log_model(run_id, trained)
                 self._client.set_terminated(run_id)
-            except BaseException:
+            except Exception:
                 self._client.set_terminated(run_id, "FAILED")
+                raise
+            except BaseException:  # cancelled: nothing stays behind
+                self._client.delete_run(run_id)
                 raise
         logger.info("run logged", extra={"run": run_id})
         return LoggedRun(run_id, source)
+
+    def close_interrupted(self) -> None:
+        """End the runs of this home whose process is gone.
+
+        Only to be called under the training lock.
+        """
+        with store_errors():
+            experiment = self._client.get_experiment_by_name(self._experiment)
+            if experiment is None:
+                return
+            wanted = f"attributes.status = 'RUNNING' AND tags.`{HOME}` = '{self._home.path}'"
+            for run in self._client.search_runs([experiment.experiment_id], wanted):
+                self._client.set_terminated(run.info.run_id, "KILLED")
 
     def _experiment_id(self) -> str:
         found = self._client.get_experiment_by_name(self._experiment)

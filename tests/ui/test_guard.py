@@ -25,6 +25,7 @@ def test_a_bug_is_answered_calmly_and_logged(reading, visiting, monkeypatch, cap
     monkeypatch.setattr(logging.getLogger("loanapp"), "propagate", True)
     session = visiting(reading)
     broken(reading, monkeypatch, ["health", "schema", "jobs", "models"], RuntimeError("a bug"))
+    session.may_fail = True
     session.open(page)
     shown = " ".join(error.value for error in session.test.error)
     assert "Un imprévu s’est produit" in shown

@@ -78,8 +78,8 @@ def live_timeline(history: Sequence[HistoryEntry], now: datetime) -> Drawing:
     data = pd.DataFrame(
         {
             "version": [entry.version for entry in starts],
-            "start": [entry.at for entry in starts],
-            "end": ends,
+            "start": [_milliseconds(entry.at) for entry in starts],
+            "end": [_milliseconds(end) for end in ends],
             "author": [entry.author or "—" for entry in starts],
             "reason": [entry.reason or "—" for entry in starts],
         }
@@ -106,3 +106,8 @@ def live_timeline(history: Sequence[HistoryEntry], now: datetime) -> Drawing:
     )
     switches = base.mark_tick(color=CONTRAST, thickness=3, height=20).encode(x="start:T", y=y)
     return alt.layer(bars, switches)
+
+
+def _milliseconds(moment: datetime) -> float:
+    """Since 1970, as charts count time: they show it in the browser's zone."""
+    return 1000 * moment.timestamp()

@@ -25,8 +25,7 @@ RUN uv sync --frozen --no-cache --no-editable --group image \
 
 FROM python:${PYTHON_VERSION}-slim-bookworm
 LABEL org.opencontainers.image.title="Loanapp" \
-      org.opencontainers.image.description="Predict the amount of a loan from a client file, and look after the model that does it." \
-      org.opencontainers.image.licenses="MIT"
+      org.opencontainers.image.description="Predict the amount of a loan from a client file, and look after the model that does it."
 RUN useradd --uid 10001 --user-group --home-dir /data --create-home --shell /usr/sbin/nologin loanapp
 COPY --from=build /app /app
 COPY supervisord.conf /app/supervisord.conf

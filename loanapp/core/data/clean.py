@@ -195,7 +195,8 @@ def recognise(
 def _point_is_decimal(dialect: Dialect, position: int) -> bool:
     """Whether the first rows show that the point is decimal in a column."""
     cells = (row[position] for row in dialect.sample if position < len(row))
-    return any(n and (".", Role.DECIMAL) in n.roles for n in map(parse_numeral, cells))
+    shown = (role for n in map(parse_numeral, cells) if n for mark, role in n.roles if mark == ".")
+    return any(role & Role.DECIMAL for role in shown)
 
 
 def _ends_in_doubt(file: CleanFile) -> bool:

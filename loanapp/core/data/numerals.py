@@ -62,6 +62,8 @@ class Role(IntFlag):
 
     DECIMAL = 1
     GROUPING = 2
+    FREE = 4
+    """Decimal, with another number of decimals than three: so none are written for show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,14 @@ def parse_numeral(text: str, unit: str | None = None) -> Numeral | None:
     if TWO_READINGS.fullmatch(core):
         return _two_readings(core, style)
     if _PLAIN.fullmatch(core):
-        shown = ((".", Role.DECIMAL),) if "." in core else ()
+        shown = ((".", decimal_role(core.partition(".")[2])),) if "." in core else ()
         return Numeral((Reading(float(core), style),), roles=shown)
     return _parse_marked(core, style)
+
+
+def decimal_role(decimals: str) -> Role:
+    """What these decimals show of the mark before them."""
+    return Role.DECIMAL if len(decimals) == 3 else Role.DECIMAL | Role.FREE
 
 
 def _two_readings(core: str, style: Style) -> Numeral:
@@ -142,14 +149,15 @@ def _parse_marked(core: str, style: Style) -> Numeral | None:
         style |= Style.GROUPED | (Style.COMMA if mark == "," else Style.PLAIN)
         value = float(f"{whole.replace(grouping, '')}.{decimals}")
         return Numeral(
-            (Reading(value, style),), roles=((grouping, Role.GROUPING), (mark, Role.DECIMAL))
+            (Reading(value, style),),
+            roles=((grouping, Role.GROUPING), (mark, decimal_role(decimals))),
         )
     single = _ONE_MARK.fullmatch(core)
     if single is None or not single[4] or (single[3] == "," and not single[2]):
         return None
     style |= Style.COMMA if single[3] == "," else Style.PLAIN
     value = float(core.replace(",", "."))
-    return Numeral((Reading(value, style),), roles=((single[3], Role.DECIMAL),))
+    return Numeral((Reading(value, style),), roles=((single[3], decimal_role(single[4])),))
 
 
 def _without_unit(text: str, unit: str | None) -> str:
@@ -202,16 +210,20 @@ class NumberFormat:
     def decide(self, numeral: Numeral, field: Field) -> Reading | None:
         """The one reading of a number; None where two remain.
 
-        A mark that other cells show to be decimal, or to separate thousands, is that here too.
-        Where they are silent or contradict each other, a reading that the contract excludes
-        (its range, its whole numbers) is no reading.
+        A mark that other cells show to be decimal, or to separate thousands, is that here too;
+        but 40,000 beside 7,5 is not forty: who writes 7,5 writes no zeros for show. Where they
+        are silent or contradict each other, a reading that the contract excludes (its range,
+        its whole numbers) is no reading.
         """
         if len(numeral.readings) == 1:
             return numeral.readings[0]
         decimal, grouped = numeral.readings
-        match self.roles.get(numeral.mark):
-            case Role.DECIMAL:
+        role, for_show = self.roles.get(numeral.mark, Role(0)), grouped.value % 10 == 0
+        match role & ~Role.FREE:
+            case Role.DECIMAL if not (for_show and role & Role.FREE):
                 return decimal
+            case Role.DECIMAL:
+                return None
             case Role.GROUPING:
                 return grouped
         allowed = [r for r in numeral.readings if admits(field, r.value)]

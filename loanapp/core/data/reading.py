@@ -257,7 +257,7 @@ def _numbers(
             faults[code] = Fault.NOT_A_NUMBER
     layout = NumberFormat.of(n for code, n in numerals.items() if distinct.counts[code])
     if point:
-        layout = layout.with_role(".", Role.DECIMAL)
+        layout = layout.with_role(".", point)
     for code, numeral in numerals.items():
         reading = layout.decide(numeral, field)
         if reading is None:
@@ -269,17 +269,20 @@ def _numbers(
 
 def _read_plain(
     distinct: _Distinct, values: arrays.Floats, missing: MissingMarks
-) -> tuple[Iterable[int], bool]:
-    """Fill in the plain numbers; give what is left, and whether a decimal point was among them."""
+) -> tuple[Iterable[int], Role]:
+    """Fill in the plain numbers; give what is left, and what their points show."""
     texts = distinct.array
     if texts is None or missing.holds_numbers:
-        return range(len(distinct.texts)), False
+        return range(len(distinct.texts)), Role(0)
     plain = arrays.to_mask(pc.match_substring_regex(texts, PLAIN_PATTERN))
     plain &= ~arrays.to_mask(pc.match_substring_regex(texts, TWO_READINGS_PATTERN))
     chosen = texts.filter(arrays.from_mask(plain & (distinct.counts > 0)))
     values[plain] = arrays.to_numbers(texts.filter(arrays.from_mask(plain)).cast(pa.float64()))
-    point = bool(arrays.to_mask(pc.match_substring(chosen, ".")).any())
-    return np.flatnonzero(~plain).tolist(), point
+    pointed = arrays.to_mask(pc.match_substring(chosen, "."))
+    three = arrays.to_mask(pc.match_substring_regex(chosen, r"\.[0-9]{3}$"))
+    role = Role.DECIMAL if pointed.any() else Role(0)
+    free = Role.FREE if (pointed & ~three).any() else Role(0)
+    return np.flatnonzero(~plain).tolist(), role | free
 
 
 def _read_categories(

@@ -125,7 +125,7 @@ def _doubtful_columns(
     border: arrays.Mask,
     delimiter: str,
 ) -> frozenset[int] | None:
-    """Columns with a number such as 1.234, which can be thousands; None: too many to look at."""
+    """Columns with a number such as 1.234, which can be thousands; None: not to be told here."""
     points = np.flatnonzero(framed[:-4] == _POINT)
     for step in (2, 3, 1):
         digits = framed[points + step]
@@ -137,5 +137,8 @@ def _doubtful_columns(
     for line in np.unique(np.searchsorted(ends, points)):
         text = framed[ends[line - 1] + 1 : ends[line]].tobytes().decode("utf-8", "replace")
         cells = next(csv.reader([text.rstrip("\r")], delimiter=delimiter))
-        columns |= {i for i, cell in enumerate(cells) if TWO_READINGS.fullmatch(cell)}
+        found = {i for i, cell in enumerate(cells) if TWO_READINGS.fullmatch(cell)}
+        if any(cells[i].endswith("0") for i in found):
+            return None
+        columns |= found
     return frozenset(columns)

@@ -30,6 +30,7 @@ class File:
     after: str = ""
     tail: str = ""
     wrap: list[Callable[[bytes], bytes]] = field(default_factory=list)
+    formatted: frozenset[str] = frozenset()
 
     def write(self) -> bytes:
         """The bytes of the file."""
@@ -71,8 +72,27 @@ def _cells(file: File, chance: random.Random, kinds: dict[str, str], kind: str, 
     return replace(file, rows=rows)
 
 
+def _format(file: File, chance: random.Random, kinds: dict[str, str], change) -> File:
+    """Change the number format of a whole column, once: two formats in one have no one truth."""
+    names = [n for n in file.header if kinds.get(n) == "number" and n not in file.formatted]
+    if not names:
+        return file
+    name = chance.choice(names)
+    column = file.header.index(name)
+    rows = [[change(c) if i == column else c for i, c in enumerate(row)] for row in file.rows]
+    return replace(file, rows=rows, formatted=file.formatted | {name})
+
+
 def decimal_comma(file, chance, kinds):
-    return _cells(file, chance, kinds, "number", lambda c: c.replace(".", ","))
+    return _format(file, chance, kinds, lambda c: c.replace(".", ","))
+
+
+def some_decimal_commas(file, chance, kinds):
+    """Both decimal marks in one column: each cell that has one meaning keeps it."""
+    if file.formatted:
+        return file
+    changed = _cells(file, chance, kinds, "number", lambda c: c.replace(".", ","))
+    return replace(changed, formatted=frozenset(kinds))
 
 
 def thousands(file, chance, kinds):
@@ -90,7 +110,7 @@ def english_thousands(file, chance, kinds):
         whole, point, rest = cell.partition(".")
         return f"{int(whole):,}" + point + rest if whole.isdigit() else cell
 
-    return _cells(file, chance, kinds, "number", group)
+    return _format(file, chance, kinds, group)
 
 
 def german_thousands(file, chance, kinds):
@@ -99,7 +119,7 @@ def german_thousands(file, chance, kinds):
         grouped = f"{int(whole):,}".replace(",", ".") if whole.isdigit() else whole
         return grouped + ("," + rest if point else "")
 
-    return _cells(file, chance, kinds, "number", group)
+    return _format(file, chance, kinds, group)
 
 
 def unit(file, chance, kinds):
@@ -254,6 +274,7 @@ def compressed(file, chance, kinds):
 
 POLLUTIONS: tuple[Pollution, ...] = (
     decimal_comma,
+    some_decimal_commas,
     thousands,
     english_thousands,
     german_thousands,

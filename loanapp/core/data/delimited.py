@@ -7,8 +7,9 @@ import io
 from collections.abc import Iterator
 from typing import TextIO
 
+from loanapp.core.data.builder import GridBuilder
 from loanapp.core.data.dialect import Dialect, check_line
-from loanapp.core.data.grid import Grid, GridBuilder, is_blank
+from loanapp.core.data.grid import Grid, is_blank
 from loanapp.core.data.limits import Limits
 from loanapp.core.data.source import Content
 from loanapp.core.errors import LoanappError, message

@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from loanapp.core.data import arrays
 from loanapp.core.data.categories import MissingMarks
+from loanapp.core.data.faults import Fault, explain
 from loanapp.core.data.grid import Grid
 from loanapp.core.data.header import Header
-from loanapp.core.data.reading import Fault, ReadColumn, explain, read_column
+from loanapp.core.data.reading import ReadColumn, read_column
 from loanapp.core.data.report import PROBLEMS_KEPT, Problem, Report, shortened
 from loanapp.core.data.schema import Schema
 from loanapp.core.data.validated import NO_REJECTED, Rejected, Table

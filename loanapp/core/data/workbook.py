@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
+from loanapp.core.data.builder import GridBuilder
 from loanapp.core.data.dialect import is_comment
 from loanapp.core.data.grid import (
     Cell,
     Grid,
-    GridBuilder,
     cell_text,
     check_columns,
     check_rows,

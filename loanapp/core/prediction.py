@@ -139,11 +139,7 @@ def predict(served: Served, table: Table) -> Prediction:
 
 def clients_of(table: Table, rows: int) -> pa.Table:
     """Put a table's columns together in the file's order; a refused row is empty."""
-    columns = {
-        name: table.data[name] if name in table.data.column_names else table.extra[name]
-        for name in table.names
-    }
-    together = pa.table(columns)
+    together = table.in_file_order()
     if table.rows == rows:
         return together
     where = np.full(rows, -1)

@@ -31,7 +31,7 @@ from loanapp.core.store.records import ModelVersion, VersionFacts
 from loanapp.core.store.registry import REQUEST as REQUEST_TAG
 from loanapp.core.store.registry import Registry
 from loanapp.core.store.tracking import FILE, Tracking, environment_tags
-from loanapp.core.store.uri import tracking_uri
+from loanapp.core.store.uri import LOCK_WAIT_S, tracking_uri
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def retrain(
     uri = tracking_uri(home, settings.tracking_uri)
     with promotion_lock(home):
         home.sweep()
-    registry = Registry(uri, settings.model_name)
+    registry = Registry(uri, settings.model_name, LOCK_WAIT_S)
     data = gather(pq.read_table(rows), registry, schema, options)
     request_hash = hash_request(data, schema, options, settings)
     known = None if options.force else registry.find(request_hash)

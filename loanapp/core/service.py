@@ -213,15 +213,7 @@ class Service:
     @property
     def limits(self) -> Limits:
         """How large a file may be."""
-        settings = self.settings
-        return Limits(
-            bytes=int(settings.max_upload_mb * 1e6),
-            decompressed_bytes=int(settings.max_decompressed_mb * 1e6),
-            rows=settings.max_rows,
-            columns=settings.max_columns,
-            line_bytes=int(settings.max_line_mb * 1e6),
-            cells=settings.max_cells,
-        )
+        return Limits.from_settings(self.settings)
 
     def _promote(
         self, version: str, action: Literal["promote", "rollback"], author: str, reason: str

@@ -136,6 +136,10 @@ def _train(folder: Path, home: Home, settings: Settings, request: Request) -> No
     except LoanappError as error:
         logger.warning("training failed", extra={"job": folder.name, "why": str(error)})
         _end(folder, "failed", reason=error.message)
+    except OSError as error:
+        logger.exception("training failed", extra={"job": folder.name})
+        why = "The training could not write its files: {reason}."
+        _end(folder, "failed", reason=message(why, reason=error.strerror or str(error)))
     except MemoryError:
         _end(folder, "failed", reason=message("There is not enough memory for this file."))
     except Exception:
@@ -144,7 +148,6 @@ def _train(folder: Path, home: Home, settings: Settings, request: Request) -> No
         _end(folder, "failed", reason=message(why))
     finally:
         done.set()
-        clean(folder)
 
 
 def commit() -> None:
@@ -153,6 +156,8 @@ def commit() -> None:
 
 
 def _end(folder: Path, state: str, **facts: Any) -> None:
+    """Say the last word; what it worked on goes first, since the disk may be full."""
+    clean(folder)
     append(folder, state=state, finished_at=datetime.now(UTC), **facts)
 
 
@@ -181,7 +186,6 @@ def _watch(folder: Path, settings: Settings, done: Event) -> None:
             )
         if reason:
             _end(folder, "failed", reason=reason)
-            clean(folder)
             os._exit(1)
 
 

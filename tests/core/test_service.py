@@ -39,7 +39,7 @@ def test_a_file_gets_an_amount_an_interval_and_an_expected_amount_for_each_row(
     assert prediction.amounts.shape == (200,)
     assert (prediction.lower <= prediction.amounts).all()
     assert (prediction.amounts <= prediction.upper).all()
-    assert (prediction.expected >= prediction.lower).all()
+    assert ((prediction.expected >= 500) & (prediction.expected <= 40_000)).all()
     assert prediction.model_version == "1"
     assert prediction.clients.num_rows == 200
 
@@ -149,3 +149,19 @@ def test_what_another_process_promotes_is_served_within_a_second(
         assert time.monotonic() - promoted < 1
     here.close()
     there.close()
+
+
+def test_a_file_with_columns_of_the_same_name_is_scored_and_given_back(service, clients_csv):
+    lines = clients_csv.splitlines()
+    doubled = b"\n".join([lines[0] + b',"note","note"', *(line + b",a,b" for line in lines[1:])])
+    prediction = service.predict(io.BytesIO(doubled))
+    assert prediction.clients.column_names[-2:] == ["note", "note"]
+    assert prediction.amounts.shape == (200,)
+
+
+def test_a_file_of_which_every_row_is_refused_gives_no_amount(service, clients_csv):
+    broken = clients_csv.replace(b'"F"', b'"X"').replace(b'"H"', b'"X"')
+    prediction = service.predict(io.BytesIO(broken), skip_invalid=True)
+    assert np.isnan(prediction.amounts).all()
+    assert prediction.amounts.shape == (200,)
+    assert prediction.rejected.rows == 200

@@ -162,8 +162,8 @@ class Distribution:
         """
         low, high = self._standardised_bounds()
         if self.transform.is_identity:
-            return self.centre + self.spread * (_excess(low) - _excess(-high))
-        return self._mean_by_quadrature(low, high)
+            return self._cut(self.centre + self.spread * (_excess(low) - _excess(-high)))
+        return self._cut(self._mean_by_quadrature(low, high))
 
     def _cut(self, amounts: Floats) -> Floats:
         return np.clip(amounts, self.floor, self.ceiling)

@@ -52,7 +52,7 @@ def promote(
     StoreUnavailable
         The registry does not answer.
     """
-    with promotion_lock(home):
+    with store_errors(), promotion_lock(home):
         fetch_bundle(home, uri, model)
         registry.set_champion(model.version, action=action, author=author, reason=reason)
         _point(home, ModelUri(model_name, model.version))

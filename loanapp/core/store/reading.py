@@ -71,18 +71,21 @@ class Reader(Protocol):
         """The registered model's tags."""
 
 
-def make_reader(uri: str, model_name: str) -> Reader:
-    """Give the reader of a store: ``sqlite:///…`` or ``http(s)://…``."""
+def make_reader(uri: str, model_name: str, wait_s: float = TIMEOUT_S) -> Reader:
+    """Give the reader of a store: ``sqlite:///…`` or ``http(s)://…``.
+
+    It waits so many seconds for a locked database, or for a server's answer.
+    """
     if uri.startswith(SQLITE):
-        return SqliteReader(Path(uri.removeprefix(SQLITE)), model_name)
-    return RestReader(uri, model_name)
+        return SqliteReader(Path(uri.removeprefix(SQLITE).partition("?")[0]), model_name, wait_s)
+    return RestReader(uri, model_name, wait_s)
 
 
 class SqliteReader:
     """Reads the local store with SQL, beside whatever writes to it."""
 
-    def __init__(self, path: Path, model_name: str) -> None:
-        self._path, self._name = path, model_name
+    def __init__(self, path: Path, model_name: str, wait_s: float = TIMEOUT_S) -> None:
+        self._path, self._name, self._wait_s = path, model_name, wait_s
 
     def champion(self) -> str | None:
         """The version that the alias names."""
@@ -105,7 +108,7 @@ class SqliteReader:
             return []
         address = f"file:{quote(self._path.as_posix())}?mode=ro"
         try:
-            with closing(sqlite3.connect(address, uri=True, timeout=TIMEOUT_S)) as database:
+            with closing(sqlite3.connect(address, uri=True, timeout=self._wait_s)) as database:
                 return database.execute(query, values).fetchall()
         except sqlite3.Error as error:
             if "no such table" in str(error):  # the database is only being made
@@ -116,8 +119,9 @@ class SqliteReader:
 class RestReader:
     """Reads a remote store by MLflow's REST API."""
 
-    def __init__(self, uri: str, model_name: str) -> None:
+    def __init__(self, uri: str, model_name: str, wait_s: float = TIMEOUT_S) -> None:
         self._api, self._name = f"{uri.rstrip('/')}/api/2.0/mlflow", model_name
+        self._wait_s = wait_s
 
     def champion(self) -> str | None:
         """The version that the alias names."""
@@ -148,7 +152,7 @@ class RestReader:
         import httpx
 
         with _http_errors():
-            answer = httpx.get(f"{self._api}/{path}", params=query, timeout=TIMEOUT_S)
+            answer = httpx.get(f"{self._api}/{path}", params=query, timeout=self._wait_s)
             if answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.BAD_REQUEST):
                 return None
             answer.raise_for_status()

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from loanapp.core.errors import UnknownVersion, message
-from loanapp.core.store.reading import CHAMPION, StoredVersion, make_reader
+from loanapp.core.store.reading import CHAMPION, TIMEOUT_S, StoredVersion, make_reader
 from loanapp.core.store.records import Action, HistoryEntry, ModelVersion, VersionFacts
 from loanapp.core.store.tracking import DATA_ARTIFACT, LoggedRun, connect, store_errors
 
@@ -41,11 +41,13 @@ class Registry:
         Of MLflow's store.
     model_name
         The registered model; made with the first version.
+    wait_s
+        How long a read waits for a locked database, or for a server's answer.
     """
 
-    def __init__(self, uri: str, model_name: str) -> None:
+    def __init__(self, uri: str, model_name: str, wait_s: float = TIMEOUT_S) -> None:
         self._uri, self._name = uri, model_name
-        self._reader = make_reader(uri, model_name)
+        self._reader = make_reader(uri, model_name, wait_s)
         self._connecting = Lock()
         self._connected: MlflowClient | None = None
 

@@ -140,8 +140,11 @@ def _pages(settings: Settings) -> Any:
     import streamlit
     from streamlit import config
 
+    from loanapp.ui.configuration import configure_streamlit
+
     with as_file(files("loanapp.ui").joinpath("app.py")) as script:
         pages = streamlit.App(script.resolve())
+    configure_streamlit()
     config.set_option("server.maxUploadSize", max(1, round(settings.max_upload_mb)))
     return pages
 

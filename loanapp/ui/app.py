@@ -6,9 +6,9 @@ import streamlit as st
 
 from loanapp.ui.components.frame import dress_page, show_sidebar
 from loanapp.ui.guard import guard
-from loanapp.ui.navigation import pages
+from loanapp.ui.navigation import ENTRY, pages
 
-st.set_page_config(page_title="Loanapp", page_icon=":material/account_balance:", layout="wide")
+st.set_page_config(page_title="Loanapp", page_icon=str(ENTRY.with_name("icon.png")), layout="wide")
 page = st.navigation(pages())
 dress_page()
 with guard():

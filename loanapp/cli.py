@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from loanapp.client import Client
     from loanapp.core.service import Service
     from loanapp.terminal import Terminal
+
+# Scoring brings its own threads: those of the linear algebra library would only fight with them.
+# It reads this when NumPy is imported, which nothing above does.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 EXIT_CODES = """Exit codes: 0 done · 1 unexpected · 2 wrong usage · 3 file refused · 4 no such
 model, version or training · 5 another training runs · 6 the training failed · 7 the store or the

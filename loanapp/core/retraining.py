@@ -20,9 +20,9 @@ from loanapp.core.data.schema import Schema, load_schema
 from loanapp.core.errors import LoanappError, Message, message
 from loanapp.core.home import PARTIAL, Home
 from loanapp.core.jobs import Request
-from loanapp.core.model.bundle import Scorer, save_bundle
+from loanapp.core.model.bundle import Bundle, Scorer, save_bundle
 from loanapp.core.model.metrics import Comparison, compare
-from loanapp.core.model.training import Progress, TrainedModel, train
+from loanapp.core.model.training import Progress, TrainedModel, split_rows, train
 from loanapp.core.settings import Promotion, Settings
 from loanapp.core.store.decision import decide
 from loanapp.core.store.pointer import ModelUri
@@ -145,9 +145,9 @@ class _Retraining:
         self, trained: TrainedModel, request_hash: str, progress: Progress
     ) -> TrainingResult:
         """Compare, bundle, log, register and decide."""
-        champion, comparison = self._compare(trained)
+        champion, comparison, earlier = self._compare(trained)
         goes_live, decision = decide(
-            self._promotion, champion, comparison, self._settings.promotion_margin_pct
+            self._promotion, champion, comparison, earlier, self._settings.promotion_margin_pct
         )
         facts = VersionFacts(
             metrics=trained.evaluation.metrics,
@@ -198,26 +198,41 @@ class _Retraining:
             reason=options.reason,
         )
 
-    def _compare(self, trained: TrainedModel) -> tuple[str | None, Comparison | None]:
-        """Score the champion on the rows that neither model was trained on."""
+    def _compare(
+        self, trained: TrainedModel
+    ) -> tuple[str | None, Comparison | None, Comparison | None]:
+        """Compare with the champion on rows that neither was trained on.
+
+        Gives the champion, the comparison on the new file's held-out rows, and the one on those
+        of the champion's own file: a file full of errors flatters the model that learned them.
+        """
         version = self._registry.champion()
         if version is None:
-            return None, None
+            return None, None, None
         try:
-            champion = fetch_bundle(self._home, self._uri, self._registry.version(version))
-            scored = champion.score(trained.split.holdout).median()
+            model = self._registry.version(version)
+            champion = fetch_bundle(self._home, self._uri, model)
+            challenger = Scorer.of(trained)
+            comparison = self._compare_on(trained.split.holdout, champion, challenger)
+            share = self._settings.holdout_share
+            kept = split_rows(self._registry.rows_of(model), self._schema, share)
+            return version, comparison, self._compare_on(kept.holdout, champion, challenger)
         except (LoanappError, KeyError) as error:
             logger.warning("champion not comparable", extra={"why": type(error).__name__})
-            return version, None
-        holdout = trained.split.holdout
-        actual = holdout[self._schema.target.name].to_numpy()
-        challenger = Scorer.of(trained).score(holdout).median()
+            return version, None, None
+
+    def _compare_on(self, rows: pa.Table, champion: Bundle, challenger: Scorer) -> Comparison:
         groups = {
-            f.name: holdout[f.name].cast(pa.string()).to_numpy(zero_copy_only=False)
+            f.name: rows[f.name].cast(pa.string()).to_numpy(zero_copy_only=False)
             for f in self._schema.protected
-            if f.name in holdout.column_names and not f.is_numeric
+            if f.name in rows.column_names and not f.is_numeric
         }
-        return version, compare(actual, scored, challenger, groups=groups)
+        return compare(
+            rows[self._schema.target.name].to_numpy(),
+            champion.score(rows).median(),
+            challenger.score(rows).median(),
+            groups=groups,
+        )
 
     def _result(
         self, model: ModelVersion, said: Message, promoted: bool, *, reused: bool = False

@@ -6,9 +6,22 @@ from loanapp.core.errors import Message, message
 from loanapp.core.model.metrics import Comparison
 from loanapp.core.settings import Promotion
 
+NEW_ROWS = message(
+    "The new model is not live: on the new clients it may be worse by up to {worst}, and {margin}"
+    " is allowed. {finding}"
+).template
+EARLIER_ROWS = message(
+    "The new model is not live: on the clients of the model that serves it may be worse by up to"
+    " {worst}, and {margin} is allowed. {finding}"
+).template
+
 
 def decide(
-    promotion: Promotion, champion: str | None, comparison: Comparison | None, margin_pct: float
+    promotion: Promotion,
+    champion: str | None,
+    comparison: Comparison | None,
+    earlier: Comparison | None,
+    margin_pct: float,
 ) -> tuple[bool, Message]:
     """Decide on a challenger.
 
@@ -20,7 +33,9 @@ def decide(
     champion
         The version that serves; None: nothing does.
     comparison
-        Of both on the same held-out rows; None: they cannot be compared.
+        Of both on the new file's held-out rows; None: they cannot be compared.
+    earlier
+        Of both on the held-out rows of the champion's own file.
     margin_pct
         How much worse it may be, in % of the champion's mean absolute error.
     """
@@ -31,18 +46,14 @@ def decide(
         )
     if promotion == "always" or champion is None:
         return True, message("The new model is live. {finding}", finding=finding)
-    if comparison is None:
+    if comparison is None or earlier is None:
         return False, message("The new model is not live. {finding}", finding=finding)
-    margin = comparison.champion.mae * margin_pct / 100
-    if comparison.upper <= margin:
-        return True, message("The new model is live. {finding}", finding=finding)
-    return False, message(
-        "The new model is not live: it may be worse by up to {worst}, and {margin} is allowed."
-        " {finding}",
-        worst=round(comparison.upper, 2),
-        margin=round(margin, 2),
-        finding=finding,
-    )
+    for judged, said in ((comparison, NEW_ROWS), (earlier, EARLIER_ROWS)):
+        margin = judged.champion.mae * margin_pct / 100
+        if judged.upper > margin:
+            worst, allowed = round(judged.upper, 2), round(margin, 2)
+            return False, Message(said, {"worst": worst, "margin": allowed, "finding": finding})
+    return True, message("The new model is live. {finding}", finding=finding)
 
 
 def _finding(champion: str | None, comparison: Comparison | None) -> Message:

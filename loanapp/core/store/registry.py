@@ -82,14 +82,17 @@ class Registry:
 
     def training_data(self) -> Iterator[pa.Table]:
         """The rows that earlier versions were trained on, each file once, newest first."""
-        seen: set[str] = set()
+        seen: set[str | None] = {None}
         for model in self.versions():
-            if model.data_hash is None or model.data_hash in seen:
-                continue
-            seen.add(model.data_hash)
-            with store_errors(), tempfile.TemporaryDirectory() as folder:
-                artifact = f"{DATA_ARTIFACT}/{model.data_hash}.parquet"
-                yield pq.read_table(self._client.download_artifacts(model.run_id, artifact, folder))
+            if model.data_hash not in seen:
+                seen.add(model.data_hash)
+                yield self.rows_of(model)
+
+    def rows_of(self, model: ModelVersion) -> pa.Table:
+        """The rows that a version was trained and tested on."""
+        artifact = f"{DATA_ARTIFACT}/{model.data_hash}.parquet"
+        with store_errors(), tempfile.TemporaryDirectory() as folder:
+            return pq.read_table(self._client.download_artifacts(model.run_id, artifact, folder))
 
     def champion(self) -> str | None:
         """The version that serves; None where none was promoted."""

@@ -242,5 +242,5 @@ def _amounts(path: Path) -> list[float]:
         return [float(row[ADDED]) for row in _rows(path)]
     if path.suffix == ".parquet":
         return [float(x) for x in pq.read_table(path).column(ADDED).to_pylist()]
-    header, *rows = openpyxl.load_workbook(path, read_only=True).active.iter_rows(values_only=True)
+    header, *rows = openpyxl.load_workbook(path).active.iter_rows(values_only=True)
     return [float(row[header.index(ADDED)]) for row in rows]

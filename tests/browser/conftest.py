@@ -38,6 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.slow)
             item.add_marker(pytest.mark.timeout(400))
             if missing and not REQUIRED:
                 item.add_marker(pytest.mark.skip(reason=f"no browser at {CHROMIUM}"))
@@ -159,10 +160,17 @@ class Visitor:
         """Follow a link of the menu, opening it first where the screen is narrow."""
         link = self.page.locator(f"[data-testid=stSidebarNav] a[href$='{path}']").first
         opener = self.page.locator("[data-testid=stExpandSidebarButton]")
-        if opener.is_visible():
+        narrow = opener.is_visible()
+        if narrow:
             opener.click()
         link.click()
         self.clicks += 1
+        if narrow:
+            self.page.wait_for_timeout(600)
+            closer = self.page.locator("[data-testid=stSidebarCollapseButton] button")
+            if self.page.locator("[data-testid=stSidebar][data-collapsed=false]").count():
+                closer.click(force=True)
+                self.page.wait_for_timeout(600)
         return self
 
     def sees(self, text: str) -> Visitor:

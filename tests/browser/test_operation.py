@@ -9,6 +9,9 @@ def test_a_page_goes_on_after_the_server_was_restarted(
     server = serving(copying(trained_home, tmp_path / "home"))
     analyst = visit(server.url).goto("predict").has("predict_file")
     server.stop()
+    analyst.page.locator(
+        "[data-testid=stApp]:not([data-test-connection-state=CONNECTED])"
+    ).wait_for()
     server.start()
     analyst.page.wait_for_function(
         "document.querySelector('[data-testid=stApp]').dataset.testConnectionState === 'CONNECTED'"

@@ -31,9 +31,10 @@ def whole(visitor: Visitor) -> bytes:
     return picture
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("locale", ["fr-FR", "en-GB"])
+@pytest.mark.parametrize(
+    ("locale", "size", "dark"),
+    [("fr-FR", WIDE, False), ("en-GB", WIDE, True), ("fr-FR", NARROW, True)],
+)
 def test_nothing_is_cut_off_at_the_side(shared, visit, locale, size, dark):
     visitor = visit(shared.url, locale=locale, size=size, dark=dark)
     for path in ("", "train", "predict", "simulate", "models", "settings"):

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from loanapp.core.data.samples import sample_csv
 
 LIMIT_S = 10
 
 
-@pytest.mark.slow
 def test_100_000_rows_are_shown_and_downloaded_within_ten_seconds(shared, visit, schema):
     many = sample_csv(schema, 100_000, seed=3, target=False)
     analyst = visit(shared.url).goto("predict").upload("predict_file", "many.csv", many)

@@ -54,7 +54,7 @@ def test_an_analyst_takes_the_amounts_home(shared, visit, clients_csv, locale, s
     assert pq.read_table(io.BytesIO(content)).num_rows == 200
     _, content = analyst.download("download_xlsx")
     book = openpyxl.load_workbook(io.BytesIO(content), read_only=True)
-    assert book.active.max_row == 201
+    assert len(list(book.active.rows)) == 201
     book.close()
 
 
@@ -102,9 +102,9 @@ def test_a_data_scientist_trains_watches_cancels_promotes_and_rolls_back(
     assert _live(server.url) == "2"
 
     maya.menu("models").click("rollback").click("confirm_rollback")
-    maya.has("promote").is_calm()
+    maya.sees("La version 1 est en service" if locale == "fr-FR" else "Version 1 serves").is_calm()
     assert _live(server.url) == "1"
-    history = httpx.get(f"{server.url}/api/history").json()
+    history = httpx.get(f"{server.url}/api/history", timeout=60).json()
     assert [entry["action"] for entry in history][:2] == ["rollback", "promote"]
     assert history[1]["author"] == "Maya"
 
@@ -115,7 +115,7 @@ def test_an_integrators_promotion_reaches_an_open_page(
     server = serving(copying(two_versions_home, tmp_path / "home"))
     analyst = visit(server.url).goto("predict")
     analyst.upload("predict_file", "c.csv", clients_csv).click("predict").sees("version 2.")
-    httpx.post(f"{server.url}/api/models/1/promote").raise_for_status()
+    httpx.post(f"{server.url}/api/models/1/promote", timeout=60).raise_for_status()
     analyst.settle().click("predict").sees("version 1.")
 
 

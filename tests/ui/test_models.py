@@ -55,7 +55,7 @@ def test_rolling_back_serves_the_version_before(two, visiting):
 
 def test_two_versions_stand_side_by_side(two, visiting):
     session = visiting(two).open("models")
-    (comparison,) = session.test.table
+    comparison = session.test.dataframe[1]
     assert list(comparison.value.columns) == ["Métrique", "Version 2", "Version 1"]
     session.test.selectbox(key="compare_second").set_value("2")
     assert "Choisissez deux versions différentes." in session.run().texts

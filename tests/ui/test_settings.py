@@ -33,7 +33,7 @@ def test_a_remote_api_that_does_not_answer_is_said_and_can_be_left(
 
 def test_the_limits_are_listed_with_their_variables(any_session):
     any_session.open("settings")
-    limits = any_session.test.table[0].value
+    limits = any_session.test.dataframe[0].value
     assert "LOANAPP_MAX_UPLOAD_MB" in set(limits["Variable"])
     assert all(limits["Ce qu’il fait"])
 

@@ -68,16 +68,14 @@ def sample_upload(purpose: Purpose) -> Upload:
 
 
 def _ask_for_file(purpose: Purpose) -> None:
-    key = f"{purpose}_file"
-    st.file_uploader(
+    """Ask for a file, and copy it out of the widget, which dies with its page."""
+    file = st.file_uploader(
         _("File of clients with the amounts granted")
         if purpose == "train"
         else _("File of clients"),
         max_upload_size=max(1, int(settings().max_upload_mb)),
-        key=key,
+        key=f"{purpose}_file",
         help=_("CSV, Excel or Parquet; one client a line, the names of the columns first."),
-        on_change=_take,
-        args=(purpose, key),
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         tried = st.button(
@@ -86,17 +84,12 @@ def _ask_for_file(purpose: Purpose) -> None:
         st.caption(
             _("{rows} invented clients, drawn from the contract.", rows=SAMPLE_ROWS[purpose])
         )
-    if tried:
-        keep(f"{purpose}_upload", sample_upload(purpose))
-        st.rerun()
-
-
-def _take(purpose: Purpose, key: str) -> None:
-    """Copy the file out of the widget, which dies with its page."""
-    file = st.session_state.get(key)
-    if file is not None:
-        keep(f"{purpose}_upload", Upload(file.name, file.getvalue()))
-        forget(f"{purpose}_result")
+    if file is None and not tried:
+        return
+    _drop(purpose)
+    upload = Upload(file.name, file.getvalue()) if file else sample_upload(purpose)
+    keep(f"{purpose}_upload", upload)
+    st.rerun()
 
 
 def _drop(purpose: Purpose) -> None:

@@ -73,7 +73,8 @@ def show_limits() -> None:
         ),
     ]
     columns = [_("Setting"), _("Value"), _("Variable"), _("What it does")]
-    st.table(pd.DataFrame(rows, columns=columns), hide_index=True, alt=_("Limits in force"))
+    frame = pd.DataFrame(rows, columns=columns)
+    st.dataframe(frame, hide_index=True, height="content", alt=_("Limits in force"))
 
 
 def show_versions() -> None:
@@ -88,4 +89,4 @@ def show_versions() -> None:
         "MLflow": now.mlflow_url,
     }
     frame = pd.DataFrame({_("What"): list(facts), _("Value"): list(facts.values())})
-    st.table(frame, hide_index=True, alt=_("Versions and places"))
+    st.dataframe(frame, hide_index=True, alt=_("Versions and places"))

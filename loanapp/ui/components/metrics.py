@@ -71,7 +71,7 @@ def compare_models(
             if m
         },
     }
-    st.table(pd.DataFrame(rows), hide_index=True, alt=alternative)
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt=alternative)
 
 
 def origin(model: ModelVersion) -> str:

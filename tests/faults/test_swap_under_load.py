@@ -17,6 +17,7 @@ from loanapp.core.model.metrics import compare
 from loanapp.core.service import Service
 from loanapp.core.store.decision import decide
 from loanapp.core.store.pointer import ModelUri, Pointer
+from loanapp.core.store.promotion import promotion_lock
 
 pytestmark = pytest.mark.slow
 
@@ -122,7 +123,8 @@ def test_reloads_do_not_make_the_memory_grow(home, make_settings, clients_csv):
 
     def reload(times):
         for number in range(times):
-            pointer.write(ModelUri("loanapp", str(1 + number % 2)))
+            with promotion_lock(Home(home)):
+                pointer.write(ModelUri("loanapp", str(1 + number % 2)))
             service.predict(io.BytesIO(clients_csv))
 
     reload(50)

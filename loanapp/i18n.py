@@ -59,7 +59,8 @@ def format_number(value: float, language: Language, *, decimals: int = 0) -> str
     from babel.numbers import format_decimal
 
     pattern = "#,##0." + "#" * decimals if decimals else "#,##0"
-    return str(format_decimal(value, format=pattern, locale=language))
+    rounded = round(value, decimals) + 0.0  # no minus before a zero
+    return str(format_decimal(rounded, format=pattern, locale=language))
 
 
 def format_amount(value: float, unit: str | None, language: Language) -> str:

@@ -27,9 +27,15 @@ PLACES = {
     "install": ("loanapp.core.store.promotion:install_bundle:after", {}),
     "before the alias": ("loanapp.core.store.registry:Registry.set_champion:before", {}),
     "between alias and pointer": ("loanapp.core.store.registry:Registry.set_champion:after", {}),
-    "within the pointer's write": ("tempfile:mkstemp:after", {"dir": "models"}),
+    "before the preprocessor": ("loanapp.core.store.pointer:write_atomically:before", {}),
     "after the pointer": ("loanapp.core.store.pointer:Pointer.write:after", {}),
 }
+
+AFTER_THE_ALIAS = (
+    "between alias and pointer",
+    "before the preprocessor",
+    "after the pointer",
+)
 
 
 def leftovers(home):
@@ -48,8 +54,6 @@ def test_the_champion_serves_on_and_the_next_start_finds_order(
     place, home, make_settings, training_csv, clients_csv, tmp_path, monkeypatch
 ):
     where, condition = PLACES[place]
-    if "dir" in condition:
-        condition = {"dir": str(home / "models")}
     service = Service(make_settings(home))
     before = service.predict(io.BytesIO(clients_csv))
     monkeypatch.setenv("PYTHONPATH", plant(tmp_path / "killer", where, **condition))
@@ -59,7 +63,7 @@ def test_the_champion_serves_on_and_the_next_start_finds_order(
     assert service.job(job.id).state == "interrupted"
     assert Pointer(Home(home).pointer).read() is not None
 
-    registered = "2" if place in ("between alias and pointer", "after the pointer") else "1"
+    registered = "2" if place in AFTER_THE_ALIAS else "1"
     wait_until(lambda: service.health().model_version == registered, 5)
     after = service.predict(io.BytesIO(clients_csv))
     if after.model_version == "1":

@@ -145,7 +145,7 @@ class Visitor:
     def click(self, key: str) -> Visitor:
         """Click a button."""
         self.clicks += 1
-        self.page.locator(f".st-key-{key} button").first.click()
+        self.page.locator(f".st-key-{key} button:visible").first.click()
         return self
 
     def upload(self, key: str, name: str, content: bytes) -> Visitor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from loanapp.ui.state import backend, forget, keep, recall
 from loanapp.ui.text import _, amount_decimals, moment, unit
 
 ROLLBACK = "rollback"
+FOLLOWS_S = 3.0
 
 
 def show_versions(models: Sequence[ModelVersion], target: Field) -> None:
@@ -168,7 +170,9 @@ def offer_promotion(version: str, live: str | None, *, key: str) -> None:
         )
         author, reason = _ask_why()
         if st.button(_("Put live"), key="confirm_promote", type="primary"):
-            _done(backend().promote(version, author=author, reason=reason))
+            with st.spinner(_("Putting the version live…")):
+                model = backend().promote(version, author=author, reason=reason)
+            _done(model)
 
     ask()
 
@@ -194,7 +198,9 @@ def offer_rollback(history: Sequence[HistoryEntry]) -> None:
         st.write(_("Version {version}, which was live before, will serve again.", version=before))
         author, reason = _ask_why()
         if st.button(_("Roll back"), key="confirm_rollback", type="primary"):
-            _done(backend().rollback(author=author, reason=reason))
+            with st.spinner(_("Putting the version live…")):
+                model = backend().rollback(author=author, reason=reason)
+            _done(model)
 
     ask()
 
@@ -204,7 +210,10 @@ def _stop_asking() -> None:
 
 
 def _done(model: ModelVersion) -> None:
-    """Close the question and say what was done."""
+    """Close the question and say what was done, once the model serves."""
+    until = time.monotonic() + FOLLOWS_S
+    while backend().health().model_version != model.version and time.monotonic() < until:
+        time.sleep(0.05)
     _stop_asking()
     keep("done", _("Version {version} is live.", version=model.version))
     st.rerun()

@@ -55,6 +55,7 @@ def test_help_comes_at_once_and_explains_the_exit_codes() -> None:
         assert f"| {heavy}\n" not in done.stderr.replace("|   ", "| ").replace("  ", "")
 
 
+@pytest.mark.slow
 def test_train_says_what_came_of_it_and_the_model_serves(
     run: Callable[..., Result], tmp_path: Path, schema: Schema
 ) -> None:

@@ -16,6 +16,7 @@ def test_a_first_model_is_one_click_away(empty_session, empty_service):
     assert empty_service.health().model_version == "1"
 
 
+@pytest.mark.slow
 def test_a_file_is_trained_on_compared_and_left_in_reserve(service, visiting, training_csv):
     session = visiting(service)
     session.open("train").upload("train_file", "clients.csv", training_csv)

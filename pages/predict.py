@@ -4,12 +4,12 @@ import streamlit as st
 
 from loanapp.ui.components.downloads import offer_downloads, offer_rejected
 from loanapp.ui.components.files import choose_file, inspect_file, show_inspection
+from loanapp.ui.components.prediction_table import show_table
 from loanapp.ui.components.predictions import (
     kept_prediction,
     predict_file,
     show_distribution,
     show_freshness,
-    show_table,
     show_totals,
 )
 from loanapp.ui.components.reports import ask_to_skip

@@ -3,6 +3,7 @@
 import io
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -42,7 +43,7 @@ AFTER_THE_ALIAS = (
 def leftovers(home):
     """Give what a killed training left; the server may be removing it while this looks."""
     return [
-        os.path.join(folder, name)
+        Path(folder, name)
         for folder, folders, files in os.walk(home)
         for name in (*folders, *files)
         if name.startswith(".partial-") or (name.endswith(".parquet") and "jobs" in folder)

@@ -57,10 +57,10 @@ def create_server(settings: Settings | None = None) -> Starlette:
     in memory.
     """
     settings = settings or Settings()
-    _log_to(settings, "ui")
+    pages = _pages(settings)
+    _log_to(settings, "ui")  # after Streamlit, which gives the server's loggers handlers of its own
     service, stopping = Service(settings), threading.Event()
     api = create_app(service, settings, stopping=stopping)
-    pages = _pages(settings)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -193,6 +193,6 @@ def _log_to(settings: Settings, program: str) -> None:
     configure_logging(settings, program)
     for name in ("uvicorn", "uvicorn.error"):
         lines = logging.getLogger(name)
-        lines.handlers = logging.getLogger("loanapp").handlers
+        lines.handlers = list(logging.getLogger("loanapp").handlers)
         lines.propagate = False
         lines.setLevel(logging.WARNING)

@@ -150,7 +150,10 @@ def test_the_app_serves_its_page_and_the_api_in_one_process(home: Path, clients_
         assert "/api/openapi.json" in httpx.get(f"{url}/api/docs").text
         missing = httpx.get(f"{url}/api/jobs/none")
         assert missing.headers["content-type"] == "application/problem+json"
-        assert "Traceback" not in stop(process, within_s=15)
+        said = stop(process, within_s=15)
+    assert "Traceback" not in said
+    assert said.count(missing.headers["x-request-id"]) == 1, "one line an event"
+    assert all(" info " in line for line in said.splitlines()[1:]), said
 
 
 def test_answers_are_not_held_back_for_an_acknowledgement() -> None:

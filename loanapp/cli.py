@@ -162,6 +162,7 @@ def predict(
         from loanapp.core.data.export import rejected_table
         from loanapp.core.errors import message
         from loanapp.core.transfer import with_amounts
+        from loanapp.listings import show_prediction
         from loanapp.session import check_output, opened, write
 
         check_output(output, as_json=as_json)
@@ -173,7 +174,7 @@ def predict(
                 titles = (terminal.text(message("Line")), terminal.text(message("Reason")))
                 refused = rejected_table(prediction.rejected, terminal.text, titles)
                 write(refused, rejected, excel=excel)
-        terminal.predicted(prediction, output)
+        show_prediction(terminal, prediction, output)
 
 
 @app.command()
@@ -204,8 +205,10 @@ def sample(
 def health(url: Url = None, lang: Lang = None, as_json: Json = False) -> None:
     """Say which model serves; ends with 4 where none does."""
     with _backend(url, lang, as_json) as (terminal, backend):
+        from loanapp.listings import show_health
+
         state = backend.health()
-        terminal.health(state)
+        show_health(terminal, state)
         if not state.model_available:
             raise typer.Exit(4)
 
@@ -214,7 +217,9 @@ def health(url: Url = None, lang: Lang = None, as_json: Json = False) -> None:
 def list_models(url: Url = None, lang: Lang = None, as_json: Json = False) -> None:
     """List the registered versions, newest first."""
     with _backend(url, lang, as_json) as (terminal, backend):
-        terminal.versions(list(backend.models()))
+        from loanapp.listings import show_versions
+
+        show_versions(terminal, list(backend.models()))
 
 
 @models.command()
@@ -228,9 +233,10 @@ def promote(
 ) -> None:
     """Make a version serve, in every process that shares the store."""
     with _backend(url, lang, as_json) as (terminal, backend):
+        from loanapp.listings import show_live
         from loanapp.session import author_or_user
 
-        terminal.live(backend.promote(version, author=author_or_user(author), reason=reason))
+        show_live(terminal, backend.promote(version, author=author_or_user(author), reason=reason))
 
 
 @models.command()
@@ -243,23 +249,28 @@ def rollback(
 ) -> None:
     """Make the version that served before serve again."""
     with _backend(url, lang, as_json) as (terminal, backend):
+        from loanapp.listings import show_live
         from loanapp.session import author_or_user
 
-        terminal.live(backend.rollback(author=author_or_user(author), reason=reason))
+        show_live(terminal, backend.rollback(author=author_or_user(author), reason=reason))
 
 
 @models.command()
 def history(url: Url = None, lang: Lang = None, as_json: Json = False) -> None:
     """List every change of the model that serves, newest first."""
     with _backend(url, lang, as_json) as (terminal, backend):
-        terminal.history(list(backend.history()))
+        from loanapp.listings import show_history
+
+        show_history(terminal, list(backend.history()))
 
 
 @jobs.command("list")
 def list_jobs(url: Url = None, lang: Lang = None, as_json: Json = False) -> None:
     """List the trainings, newest first."""
     with _backend(url, lang, as_json) as (terminal, backend):
-        terminal.jobs(list(backend.jobs()))
+        from loanapp.listings import show_jobs
+
+        show_jobs(terminal, list(backend.jobs()))
 
 
 @jobs.command()
@@ -275,7 +286,9 @@ def follow(job_id: str, url: Url = None, lang: Lang = None, as_json: Json = Fals
 def cancel(job_id: str, url: Url = None, lang: Lang = None, as_json: Json = False) -> None:
     """Stop a training; one that has ended stays as it is."""
     with _backend(url, lang, as_json) as (terminal, backend):
-        terminal.jobs([backend.cancel(job_id)])
+        from loanapp.listings import show_jobs
+
+        show_jobs(terminal, [backend.cancel(job_id)])
 
 
 @contextmanager

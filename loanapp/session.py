@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from loanapp.core.errors import InvalidSchema, LoanappError, TrainingFailed, message
 from loanapp.core.settings import Language, Settings
+from loanapp.listings import show_trained
 from loanapp.terminal import Terminal, WrongUsage
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def finish(terminal: Terminal, job: Job | None) -> None:
     if job is None or job.result is None:
         reason = job.reason if job else None
         raise TrainingFailed(reason or message("The training was stopped before its end."))
-    terminal.trained(job.result)
+    show_trained(terminal, job.result)
 
 
 def _setting_of_language() -> Language:

@@ -12,17 +12,10 @@ import orjson
 from pydantic import TypeAdapter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from loanapp.core.answers import (
-    Health,
-    HistoryEntry,
-    Job,
-    ModelVersion,
-    Prediction,
-    TrainingResult,
-)
+from loanapp.core.answers import Job
 from loanapp.core.data.report import Report
 from loanapp.core.errors import (
     InvalidBundle,
@@ -40,7 +33,6 @@ from loanapp.core.errors import (
     UnknownVersion,
     message,
 )
-from loanapp.core.model.metrics import Metrics
 from loanapp.i18n import format_moment, format_number, translate
 
 if TYPE_CHECKING:
@@ -79,34 +71,7 @@ PHASES: Mapping[str, Message] = {
     "bundle": message("Preparing the model for use"),
     "promote": message("Going live"),
 }
-STATES: Mapping[str, Message] = {
-    "queued": message("Waiting"),
-    "running": message("Under way"),
-    "finished": message("Finished"),
-    "failed": message("Failed"),
-    "cancelled": message("Cancelled"),
-    "interrupted": message("Interrupted"),
-}
-ACTIONS: Mapping[str, Message] = {
-    "train": message("Training"),
-    "promote": message("Promotion"),
-    "rollback": message("Return to the previous version"),
-    "reconcile": message("Reconciliation with the registry"),
-}
 PROBLEM_COLUMNS = (message("Line"), message("Column"), message("Value"), message("Problem"))
-METRIC_COLUMNS = (message("Metric"), message("Value"))
-VERSION_COLUMNS = (
-    *(message("Version"), message("live"), message("MAE"), message("MSE"), message("R²")),
-    *(message("Rows"), message("Trained on"), message("Author"), message("File")),
-)
-HISTORY_COLUMNS = (
-    *(message("When"), message("Version"), message("Before")),
-    *(message("What"), message("Author"), message("Reason")),
-)
-JOB_COLUMNS = (
-    *(message("Training"), message("State"), message("Share done"), message("When")),
-    *(message("Author"), message("File"), message("Reason")),
-)
 
 
 @dataclass(frozen=True)
@@ -138,6 +103,10 @@ class Terminal:
     def say(self, what: Message | str) -> None:
         """Say one sentence to the person."""
         self.err.print(self.text(what), highlight=False, markup=False)
+
+    def headline(self, what: Message | str) -> None:
+        """Write the one sentence that a result comes to, to standard output."""
+        self.out.print(self.text(what), style="bold", markup=False, highlight=False)
 
     def result(self, kind: Any, value: object) -> None:
         """Write a record as JSON to standard output."""
@@ -197,121 +166,6 @@ class Terminal:
             names = ", ".join(report.ignored_columns)
             self.say(message("Columns that were left aside: {names}", names=names))
 
-    def trained(self, result: TrainingResult) -> None:
-        """Show what a training came to."""
-        if self.as_json:
-            self.result(TrainingResult, result)
-            return
-        self.notes(result.report)
-        self.out.print(self.text(result.message), style="bold", markup=False, highlight=False)
-        rows = [(name, self.number(value)) for name, value in _metrics(result.metrics).items()]
-        rows.append((self.text(message("Rows")), self.number(result.n_rows)))
-        self.table(METRIC_COLUMNS, [*rows, (self.text(message("MLflow run")), result.run_id)])
-
-    def predicted(self, prediction: Prediction, output: object) -> None:
-        """Say what was predicted, by which version, and what the reader had to say."""
-        report = prediction.report
-        if self.as_json:
-            self.write_json(
-                {
-                    "n_rows": len(prediction.amounts),
-                    "model_version": prediction.model_version,
-                    "output": str(output),
-                    **self.plain(Report, report),
-                }
-            )
-            return
-        self.notes(report)
-        self.problems(report)
-        self.say(
-            message(
-                "{count} clients, predicted by version {version} → {output}",
-                count=len(prediction.amounts) - report.invalid_rows,
-                version=prediction.model_version,
-                output=str(output),
-            )
-        )
-
-    def health(self, health: Health) -> None:
-        """Show what serves."""
-        if self.as_json:
-            self.result(Health, health)
-            return
-        if health.model_version is None:
-            self.say(message("No model serves yet."))
-            return
-        rows = [(self.text(message("Version")), health.model_version)]
-        rows.append((self.text(message("Trained on")), self.moment(health.trained_at)))
-        if health.metrics:
-            rows += [(n, self.number(v)) for n, v in _metrics(health.metrics).items()]
-        self.table(METRIC_COLUMNS, rows)
-        if health.reload_error:
-            self.say(health.reload_error)
-
-    def versions(self, versions: list[ModelVersion]) -> None:
-        """List versions."""
-        if self.as_json:
-            self.result(list[ModelVersion], versions)
-            return
-        rows = [
-            (
-                v.version,
-                "●" if v.champion else "",
-                *(self.number(x) for x in (_metrics(v.metrics) if v.metrics else {}).values()),
-                *([""] * (0 if v.metrics else 3)),
-                "" if v.rows is None else self.number(v.rows),
-                self.moment(v.created_at),
-                v.author,
-                v.file_name,
-            )
-            for v in versions
-        ]
-        self.table(VERSION_COLUMNS, rows)
-
-    def live(self, version: ModelVersion) -> None:
-        """Say which version serves now."""
-        if self.as_json:
-            self.result(ModelVersion, version)
-            return
-        self.say(message("Version {version} serves now.", version=version.version))
-
-    def history(self, entries: list[HistoryEntry]) -> None:
-        """List the changes of the model that serves."""
-        if self.as_json:
-            self.result(list[HistoryEntry], entries)
-            return
-        rows = [
-            (
-                self.moment(e.at),
-                e.version,
-                e.previous or "",
-                self.text(ACTIONS[e.action]),
-                e.author,
-                e.reason,
-            )
-            for e in entries
-        ]
-        self.table(HISTORY_COLUMNS, rows)
-
-    def jobs(self, jobs: list[Job]) -> None:
-        """List trainings."""
-        if self.as_json:
-            self.result(list[Job], jobs)
-            return
-        rows = [
-            (
-                j.id,
-                self.text(STATES[j.state]),
-                f"{j.share:.0%}",
-                self.moment(j.created_at),
-                j.author,
-                j.file_name,
-                self.text(j.reason) if j.reason else "",
-            )
-            for j in jobs
-        ]
-        self.table(JOB_COLUMNS, rows)
-
     def number(self, value: float) -> str:
         """Write a number in the terminal's language."""
         return format_number(value, self.language, decimals=3 if abs(value) < 10 else 0)
@@ -363,7 +217,9 @@ class Terminal:
         )
 
     def _table(self, headings: Sequence[Message], rows: Iterable[Sequence[object]]) -> Table:
-        table = Table(*map(self.text, headings), show_edge=False, pad_edge=False)
+        named, *others = map(self.text, headings)
+        whole = Column(named, no_wrap=True)  # what a row is called by is copied from here
+        table = Table(whole, *others, show_edge=False, pad_edge=False)
         for row in rows:
             table.add_row(*(_plain(cell) for cell in row))
         return table
@@ -376,7 +232,3 @@ def _plain(cell: object) -> Text:
 
 def _is_shown(character: str) -> bool:
     return character.isprintable() or unicodedata.category(character) == "Zs"
-
-
-def _metrics(metrics: Metrics) -> dict[str, float]:
-    return {"MAE": metrics.mae, "MSE": metrics.mse, "R2": metrics.r2}

@@ -7,7 +7,6 @@ import io
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -45,11 +44,9 @@ def file(tmp_path: Path, clients_csv: bytes) -> Path:
     return path
 
 
-def test_help_comes_at_once_and_explains_the_exit_codes() -> None:
-    started = time.perf_counter()
+def test_help_imports_nothing_heavy_and_explains_the_exit_codes() -> None:
     command = [sys.executable, "-X", "importtime", "-m", "loanapp", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert time.perf_counter() - started < 5
     assert "Exit codes: 0 done" in " ".join(done.stdout.split())
     for heavy in ("numpy", "pyarrow", "fastapi", "pydantic", "streamlit", "mlflow"):
         assert f"| {heavy}\n" not in done.stderr.replace("|   ", "| ").replace("  ", "")

@@ -16,15 +16,14 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from uvicorn.supervisors import Multiprocess
 
 from loanapp.api.app import create_app
 from loanapp.core.errors import LoanappError, message
 from loanapp.core.logs import configure_logging
 from loanapp.core.service import Service
 from loanapp.core.settings import Settings
+from loanapp.serving import DRAIN_S, Server, Workers
 
-DRAIN_S = 25
 KEEP_ALIVE_S = 20
 BACKLOG = 2048
 
@@ -108,9 +107,9 @@ def run(
     )
     with listen(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
         if workers > 1:
-            Multiprocess(config, sockets=[listener]).run()
+            Workers(config, listener).run()
         else:
-            uvicorn.Server(config).run(sockets=[listener])
+            Server(config).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -131,7 +130,6 @@ def listen(host: str, port: int) -> socket.socket:
                 reason=error.strerror or str(error),
             )
         ) from error
-    listener.set_inheritable(True)
     return listener
 
 

@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from loanapp.api.app import create_app
+from loanapp.api.metrics import shared_by_workers
 from loanapp.core.errors import LoanappError, message
 from loanapp.core.logs import configure_logging
 from loanapp.core.service import Service
@@ -107,7 +108,8 @@ def run(
     )
     with listen(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
         if workers > 1:
-            Workers(config, listener).run()
+            with shared_by_workers():
+                Workers(config, listener).run()
         else:
             Server(config).run(sockets=[listener])
 

@@ -1,7 +1,15 @@
-"""What is counted, for Prometheus. No label holds what a client made up."""
+"""What is counted, for Prometheus. No label holds what a client made up.
+
+Where several workers share a port, each counts in files of its own in one folder, and whichever
+is asked adds them up: prometheus_client does so where ``PROMETHEUS_MULTIPROC_DIR`` names a folder
+when it is imported. What it knows of a single process (memory, file descriptors) is left out then.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import tempfile
 from collections.abc import Iterator
 
 from prometheus_client import (
@@ -11,9 +19,10 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from loanapp.core.service import Service
@@ -23,11 +32,25 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600)
 
-__all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+__all__ = ["CONTENT_TYPE_LATEST", "Metrics", "shared_by_workers"]
+
+
+@contextlib.contextmanager
+def shared_by_workers() -> Iterator[None]:
+    """Let the processes that are started meanwhile count together."""
+    with tempfile.TemporaryDirectory(prefix="loanapp-metrics-") as folder:
+        os.environ[FOLDER] = folder
+        try:
+            yield
+        finally:
+            del os.environ[FOLDER]
 
 
 class Metrics:
-    """The metrics of one application, in a registry of its own.
+    """The metrics of one application, with those of its fellow workers.
 
     Parameters
     ----------
@@ -36,6 +59,7 @@ class Metrics:
     """
 
     def __init__(self, service: Service) -> None:
+        self._service, self._failures_seen = service, 0
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "loanapp_requests", "Requests answered.", ("method", "route", "status"),
@@ -52,12 +76,23 @@ class Metrics:
         self._refused = Counter(
             "loanapp_refused_rows", "Clients refused for a problem.", registry=self.registry
         )
-        ProcessCollector(registry=self.registry)
-        self.registry.register(_State(service))
+        self._failures = Counter(
+            "loanapp_model_reload_failures",
+            "How often a newer model could not be loaded; the one before it serves on.",
+            registry=self.registry,
+        )
+        self._exposed = self.registry
+        if FOLDER in os.environ:
+            self._exposed = CollectorRegistry()
+            MultiProcessCollector(self._exposed)  # type: ignore[no-untyped-call]
+        else:
+            ProcessCollector(registry=self.registry)
+        self._exposed.register(_State(service))
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""
         known = method if method in METHODS else "other"
+        self._count_failures()
         self._requests.labels(known, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
@@ -68,10 +103,14 @@ class Metrics:
 
     def expose(self) -> bytes:
         """Write everything in Prometheus's text format."""
-        return generate_latest(self.registry)
+        self._count_failures()
+        return generate_latest(self._exposed)
 
-
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+    def _count_failures(self) -> None:
+        new = self._service.reload_failures - self._failures_seen
+        if new > 0:
+            self._failures_seen += new
+            self._failures.inc(new)
 
 
 class _State(Collector):
@@ -93,11 +132,6 @@ class _State(Collector):
         if health.model_version is not None:
             model.add_metric((health.model_version,), 1)
         yield model
-        yield CounterMetricFamily(
-            "loanapp_model_reload_failures",
-            "How often a newer model could not be loaded; the one before it serves on.",
-            value=self._service.reload_failures,
-        )
         yield GaugeMetricFamily(
             "loanapp_training_active",
             "1 while a training is queued or runs.",

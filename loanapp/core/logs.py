@@ -9,10 +9,11 @@ import json
 import logging
 import sys
 import time
-from logging.handlers import RotatingFileHandler
+from datetime import UTC, datetime
 from typing import Any
 
 from loanapp.core.home import Home
+from loanapp.core.logfile import SharedFile
 from loanapp.core.settings import Settings
 
 FILE_BYTES, FILES_KEPT = 5_000_000, 5
@@ -33,13 +34,10 @@ def configure_logging(settings: Settings, program: str, *, terminal: bool = True
     """
     home = Home(settings.home)
     home.logs.mkdir(parents=True, exist_ok=True)
-    formatter: logging.Formatter = JsonFormatter() if settings.log_json else TextFormatter()
+    formatter = JsonFormatter(program) if settings.log_json else TextFormatter()
     handlers: list[logging.Handler] = [
-        RotatingFileHandler(
-            home.logs / f"{program}.log", maxBytes=FILE_BYTES, backupCount=FILES_KEPT,
-            encoding="utf-8", delay=True,
-        )
-    ]  # fmt: skip
+        SharedFile(home.logs / f"{program}.log", file_bytes=FILE_BYTES, kept=FILES_KEPT)
+    ]
     if terminal:
         handlers.append(logging.StreamHandler(sys.stderr))
     logger = logging.getLogger("loanapp")
@@ -69,13 +67,24 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """A JSON object for a machine."""
+    """A JSON object for a machine.
+
+    Parameters
+    ----------
+    program
+        Which of the programs writes: they come together in a container's output.
+    """
+
+    def __init__(self, program: str) -> None:
+        super().__init__()
+        self._program = program
 
     def format(self, record: logging.LogRecord) -> str:
         """Write the record."""
         line = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
+            "program": self._program,
             "logger": record.name,
             "event": record.getMessage(),
             **_facts(record),

@@ -94,6 +94,16 @@ def test_a_stop_under_load_loses_no_request(home, clients_csv, workers):
     assert load.answered > 10 * CLIENTS
 
 
+def test_any_worker_tells_the_metrics_of_all(home):
+    with api(home, 2) as (url, _process):
+        for _ in range(40):
+            assert httpx.get(f"{url}/schema").status_code == 200
+        for _ in range(10):
+            lines = httpx.get(f"{url}/metrics").text.splitlines()
+            assert 'loanapp_requests_total{method="GET",route="/schema",status="200"} 40.0' in lines
+            assert 'loanapp_model_info{version="1"} 1.0' in lines
+
+
 def test_a_killed_worker_is_replaced_and_none_outlives_its_parent(home):
     with api(home, 2) as (url, process):
         before = _workers(process)

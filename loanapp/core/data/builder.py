@@ -197,6 +197,11 @@ class GridBuilder:
 
 
 def _ragged(found: int, expected: int) -> Message:
+    if found == expected:
+        return message(
+            "The row has a cell behind the last column that has a name. "
+            "Name its column in the header, or empty it."
+        )
     return message(
         "The row has {found} cells, the header has {expected}. "
         "Put quotes around cells that hold a delimiter, or correct the row.",

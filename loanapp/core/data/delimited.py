@@ -94,9 +94,17 @@ def _read_rows(
 
 
 def _swallows_rows(row: list[str], builder: GridBuilder, delimiter: str) -> bool:
-    """Whether a cell holds a line break and as many delimiters as a whole row."""
+    """Whether a cell that runs over lines holds a whole row, or the rest of one and a beginning."""
     enough = max(len(builder.names) - 1, 1)
-    return any(cell.count(delimiter) >= enough and not cell.isprintable() for cell in row)
+    for position, cell in enumerate(row):
+        lines = [line.count(delimiter) for line in cell.replace("\r", "\n").split("\n")]
+        if len(lines) > 1:
+            first, *whole, last = lines
+            if max(whole, default=0) >= enough:
+                return True
+            if first >= enough - position and last >= min(position, enough):
+                return True
+    return False
 
 
 _UNCLOSED = message("A quote is opened in this row and never closed. Close it, or remove it.")

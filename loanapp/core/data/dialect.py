@@ -7,10 +7,11 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
-from loanapp.core.data.header import matched_share
+from loanapp.core.data.header import find_header, matched_share
 from loanapp.core.data.limits import Limits
 from loanapp.core.data.report import Repair, refused
 from loanapp.core.data.schema import Schema
@@ -19,6 +20,7 @@ from loanapp.core.errors import LimitExceeded, message
 
 DELIMITERS = (",", ";", "\t", "|")
 HEAD_LINES = 1_000
+TITLE_LINES = 20
 SAMPLE_RECORDS = 100
 BLOCK = 1 << 20
 
@@ -29,7 +31,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[\s,;|]*', re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?[\s,;|]*', re.IGNORECASE)
 _NOT_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 _UTF8_LETTER = re.compile(rb"\xc3[\x80-\xbf]|\xc5[\x92\x93]|\xe2\x80[\x99\xaf]|\xe2\x82\xac")
 
@@ -89,6 +91,7 @@ def detect_dialect(
     preamble, separator = _preamble(head)
     if preamble == len(head):
         raise refused(message("The file is empty: it has no header and no rows."))
+    preamble += _titles(head[preamble:], schema)
     lines = head[preamble:]
     records = {d: _records(lines, d) for d in DELIMITERS}
     delimiter = max(DELIMITERS, key=lambda d: (*_fit(records[d], schema), d == separator))
@@ -189,11 +192,36 @@ def _preamble(head: Sequence[str]) -> tuple[int, str | None]:
     separator = None
     for number, line in enumerate(head):
         text = line.strip()
-        if named := _SEPARATOR_LINE.fullmatch(text):
+        if named := _SEPARATOR_LINE.fullmatch(line.lstrip("\ufeff")):
             separator = named[1]
         elif text.strip('\ufeff;,|\t" ') and not is_comment(text):
             return number, separator
     return len(head), separator
+
+
+def _titles(lines: Sequence[str], schema: Schema) -> int:
+    """How many lines of titles stand above the names."""
+    most, above = 0, 0
+    for delimiter in DELIMITERS:
+        starts, records = _first_records(lines, delimiter)
+        found = find_header(records, schema)
+        share = matched_share(records[found], schema)
+        if share > most:
+            most, above = share, starts[found]
+    return above
+
+
+def _first_records(lines: Sequence[str], delimiter: str) -> tuple[list[int], list[list[str]]]:
+    """The first records under a delimiter, and how many lines stand above each."""
+    reader = csv.reader(iter(lines), delimiter=delimiter)
+    starts, records = [0], [[lines[0]]]
+    with suppress(csv.Error, StopIteration):
+        records = [next(reader)]
+        while len(records) < TITLE_LINES:
+            start, record = reader.line_num, next(reader)
+            starts.append(start)
+            records.append([] if is_comment("".join(record[:1])) else record)
+    return starts, records
 
 
 def is_comment(text: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from loanapp.core.data.categories import loose_key
+from loanapp.core.data.grid import is_blank
 from loanapp.core.data.report import Problem, Repair, shortened
 from loanapp.core.data.schema import Field, Schema
 from loanapp.core.errors import message
@@ -46,10 +47,11 @@ def match_header(
 ) -> Header:
     """Match the names of a file to the contract, in any order.
 
-    Case, accents, blanks, hyphens and underscores do not count; each such match is a repair.
-    Two names for one field, and a required field without a column, are problems.
+    Case, accents, blanks, hyphens and underscores do not count, and a field without a column of
+    its name may go by one of its labels; each such match is a repair. Two names for one field,
+    and a required field without a column, are problems.
     """
-    matches = [_match(name, schema) for name in names]
+    matches = _match(names, schema)
     counts = Counter(f.name for f in matches if f)
     problems = [
         _twice(name, [n for n, f in zip(names, matches, strict=True) if f and f.name == name], line)
@@ -80,16 +82,49 @@ def match_header(
 
 def matched_share(names: Sequence[str], schema: Schema) -> int:
     """How many fields of the contract these names hold."""
-    return len({field.name for name in names if (field := _match(name, schema))})
+    return len({field.name for field in _match(names, schema) if field})
 
 
-def _match(name: str, schema: Schema) -> Field | None:
-    field = schema.by_name.get(unicodedata.normalize("NFC", name.strip()))
-    if field is not None:
-        return field
-    key = loose_key(name)
-    fits = [f for f in schema.fields if loose_key(f.name) == key]
-    return fits[0] if len(fits) == 1 else None
+def find_header(lines: Sequence[Sequence[str]], schema: Schema) -> int:
+    """Which of the first lines of a file holds its names; above it there may be titles.
+
+    It is the one with the most names of the contract. What stands above it is passed over only
+    where it cannot be a client: where each line has less than half as many cells.
+    """
+    shares = [matched_share(lines[0], schema)]
+    if 2 * shares[0] < len(schema.fields):
+        shares += [matched_share(cells, schema) for cells in lines[1:]]
+    best = shares.index(max(shares))
+    most = max((_filled(cells) for cells in lines[:best]), default=0)
+    return best if shares[best] > 1 and 2 * most < _filled(lines[best]) else 0
+
+
+def _filled(cells: Sequence[str]) -> int:
+    return sum(not is_blank(cell) for cell in cells)
+
+
+def _match(names: Sequence[str], schema: Schema) -> list[Field | None]:
+    """The field of each name: by the name itself, by its spelling, or by a label."""
+    exact = {unicodedata.normalize("NFC", name.strip()) for name in names} & schema.by_name.keys()
+    own = _spellings((f, f.name) for f in schema.fields)
+    found = exact | {own[key].name for key in map(loose_key, names) if key in own}
+    labels = _spellings(
+        (f, label) for f in schema.fields if f.name not in found for label in f.labels.values()
+    )
+    known = {**labels, **own}
+    return [
+        schema.by_name.get(unicodedata.normalize("NFC", name.strip())) or known.get(loose_key(name))
+        for name in names
+    ]
+
+
+def _spellings(named: Iterable[tuple[Field, str]]) -> dict[str, Field]:
+    """Fields by their loosely spelled names, without the names that several go by."""
+    spellings: dict[str, Field | None] = {}
+    for field, name in named:
+        key = loose_key(name)
+        spellings[key] = field if spellings.get(key, field) is field else None
+    return {key: field for key, field in spellings.items() if field and key}
 
 
 def _twice(name: str, found: Sequence[str], line: int | None) -> Problem:

@@ -100,10 +100,13 @@ def _raw(column: pa.ChunkedArray) -> RawColumn:
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
-    if pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+    if pa.types.is_integer(kind):
         numbers = arrays.to_numbers(column.cast(pa.float64(), safe=False))
         return RawColumn(_texts(column), numbers, only_numbers=True)
-    if pa.types.is_floating(kind):
+    if pa.types.is_decimal(kind) or pa.types.is_float16(kind) or pa.types.is_float32(kind):
+        # As they print: 161.7 of single precision is 161.7, not 161.69999694824219.
+        column = column.cast(pa.string()).cast(pa.float64())
+    if pa.types.is_floating(column.type):
         column = arrays.without_nan(column)
         return RawColumn(_texts(column), arrays.to_numbers(column), only_numbers=True)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):

@@ -11,12 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+import numpy as np
+
 from loanapp.core.data import delimited, parquet, workbook
 from loanapp.core.data.clean import CleanFile, Unusual, recognise
-from loanapp.core.data.dialect import detect_dialect
+from loanapp.core.data.dialect import Dialect, detect_dialect
 from loanapp.core.data.grid import Grid
 from loanapp.core.data.header import Header, match_header
-from loanapp.core.data.limits import DEFAULT_LIMITS, Limits
+from loanapp.core.data.limits import DEFAULT_LIMITS, MB, Limits
 from loanapp.core.data.records import read_records
 from loanapp.core.data.schema import Schema
 from loanapp.core.data.source import Content, open_content
@@ -27,6 +29,7 @@ from loanapp.core.data.validation import validate
 __all__ = ["Limits", "Rejected", "Table", "read_blocks", "read_records", "read_table"]
 
 BLOCK_ROWS = 65_536
+NAMES_FIRST = 20 * MB
 
 
 def read_table(
@@ -149,5 +152,14 @@ class _File:
         if self.content.kind == "parquet":
             return parquet.read_grid(self.content, self.limits)
         dialect = detect_dialect(self.content, self.schema, self.limits)
+        if len(self.content.data) > NAMES_FIRST:
+            self._check_names(dialect)
         grid = delimited.read_grid(self.content, dialect, self.limits)
         return replace(grid, repairs=(*dialect.repairs, *grid.repairs))
+
+    def _check_names(self, dialect: Dialect) -> None:
+        """Refuse a file for its names alone: taking a large one apart takes a minute."""
+        header = self._header(dialect.header, dialect.preamble + 1)
+        if header.problems:
+            grid = Grid(dialect.header, dialect.preamble + 1, (), np.empty(0, np.int64))
+            validate(grid, header, self.schema, ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from loanapp.core.data import arrays
 from loanapp.core.data.categories import MissingMarks, loose_key
 from loanapp.core.data.grid import Grid
 from loanapp.core.data.header import Header
+from loanapp.core.data.numerals import parse_numeral
 from loanapp.core.data.report import Repair
 from loanapp.core.data.schema import Field, Schema
 from loanapp.core.errors import message
@@ -27,20 +29,21 @@ def leave_out_totals(grid: Grid, header: Header, schema: Schema) -> Grid:
 
     A line that says “total” and names no category is one; between clients it is refused. Last
     lines that have numbers alone, where those before name categories, may be some: they are
-    refused.
+    refused. A number in a column of categories names none there: it can be a yes, or a count.
     """
     fields = {i: schema.by_name[n] for i, n in enumerate(header.names) if n in schema.by_name}
-    candidates = _without_category(grid, fields, MissingMarks.of(schema.missing_values))
-    if not candidates.any():
+    missing = MissingMarks.of(schema.missing_values)
+    numeric = _without_category(grid, fields, missing, numbers=True)
+    if not numeric.any():
         return grid
-    chosen = np.flatnonzero(candidates)
+    empty = _without_category(grid, fields, missing, numbers=False)
     labelled = np.zeros(grid.rows, np.bool_)
-    labelled[chosen] = _labelled(grid, fields, candidates)
+    labelled[np.flatnonzero(numeric)] = _labelled(grid, fields, numeric)
     end = grid.rows
-    while end and labelled[end - 1]:
+    while end and labelled[end - 1] and empty[end - 1]:
         end -= 1
     faults = {int(row): _BETWEEN for row in np.flatnonzero(labelled[:end])}
-    named = np.flatnonzero(~candidates[:end])
+    named = np.flatnonzero(~numeric[:end])
     if len(named):
         faults |= dict.fromkeys(range(int(named[-1]) + 1, end), _NUMBERS_ALONE)
     return _cut(replace(grid, faults={**faults, **grid.faults}), end)
@@ -65,15 +68,26 @@ _NUMBERS_ALONE = message(
 )
 
 
-def _without_category(grid: Grid, fields: dict[int, Field], missing: MissingMarks) -> arrays.Mask:
-    """Rows that name no category; without categories in the file, the last rows."""
+def _without_category(
+    grid: Grid, fields: dict[int, Field], missing: MissingMarks, *, numbers: bool
+) -> arrays.Mask:
+    """Rows that name no category; without categories in the file, the last rows.
+
+    With `numbers`, a number that the contract does not list as a category is none either.
+    """
     rows = np.ones(grid.rows, np.bool_)
-    categories = [i for i, field in fields.items() if field.enum]
-    for i in categories:
-        rows &= _where(grid.columns[i].texts, lambda text: text in missing or is_total(text))
+    categories = {i: frozenset(field.enum) for i, field in fields.items() if field.enum}
+    for i, listed in categories.items():
+        rows &= _where(grid.columns[i].texts, partial(_names_none, listed, missing, numbers))
     if not categories:
         rows[: max(grid.rows - 2, 0)] = False
     return rows
+
+
+def _names_none(listed: frozenset[str], missing: MissingMarks, numbers: bool, text: str) -> bool:
+    if text in listed:
+        return False
+    return text in missing or is_total(text) or (numbers and parse_numeral(text) is not None)
 
 
 def _labelled(grid: Grid, fields: dict[int, Field], candidates: arrays.Mask) -> arrays.Mask:

@@ -232,6 +232,13 @@ def preamble(file, chance, kinds):
     return replace(file, before=file.before + before)
 
 
+def titles(file, chance, kinds):
+    """What a report writes above its table: few cells, no name of a column."""
+    agency = f"Agence{file.delimiter}Lille\n"
+    lines = chance.choices(["Clients au 31/12/2024\n", agency, "\n", "Édité le : 12/03\n"], k=2)
+    return replace(file, before=file.before + "".join(lines))
+
+
 def separator_line(file, chance, kinds):
     return replace(file, before=f"sep={file.delimiter}\n" + file.before)
 
@@ -293,6 +300,7 @@ POLLUTIONS: tuple[Pollution, ...] = (
     encoding,
     line_end,
     preamble,
+    titles,
     separator_line,
     trailing_delimiters,
     blank_lines,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import random
+import re
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import zipfile
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from openpyxl import Workbook
+from openpyxl import Workbook, load_workbook
 
 from loanapp.core.data import source
 from loanapp.core.data.samples import sample_clients, sample_csv
@@ -47,6 +48,10 @@ def workbook(*sheets: list[list[object]]) -> bytes:
         sheet = book.create_sheet()
         for row in rows:
             sheet.append(row)
+    return saved(book)
+
+
+def saved(book: Workbook) -> bytes:
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -110,6 +115,46 @@ def test_a_problem_in_a_workbook_has_its_row_in_the_sheet():
     assert [(p.row, p.column) for p in caught.value.report.problems] == [(5, "age")]
 
 
+def test_titles_above_the_names_in_a_sheet_are_skipped():
+    rows = [["Clients"], [], ["Agence", "Lille"], *rows_of(CLIENTS)]
+    assert read(workbook(rows)).data.equals(read(CSV).data)
+
+
+@pytest.mark.parametrize("size", ["A1", "A1:C9", "B3:N50"])
+def test_what_a_workbook_says_of_its_size_is_not_believed(size):
+    """Rows beyond it would be lost without a word."""
+    out, sheet = io.BytesIO(), "xl/worksheets/sheet1.xml"
+    with zipfile.ZipFile(io.BytesIO(SHEET)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            text = old.read(name)
+            if name == sheet:
+                text = re.sub(rb'(<dimension ref=")[^"]*', rb"\1" + size.encode(), text)
+            new.writestr(name, text)
+    assert read(out.getvalue()).data.equals(read(CSV).data)
+
+
+def test_merged_cells_of_clients_are_refused_and_those_of_titles_and_totals_are_not():
+    book = load_workbook(io.BytesIO(workbook([["Clients"], *rows_of(CLIENTS)])))
+    book.active.append(["Total", *[None] * 11, 5])
+    book.active.merge_cells("A1:M1")
+    book.active.merge_cells("A303:L303")
+    assert read(saved(book)).data.equals(read(CSV).data)
+    book.active.merge_cells("I5:I6")
+    with pytest.raises(InvalidTable) as caught:
+        read(saved(book))
+    assert [p.row for p in caught.value.report.problems] == [5, 6]
+
+
+@pytest.mark.parametrize("kind", [pa.decimal128(12, 2), pa.decimal256(40, 9), pa.float32()])
+def test_numbers_of_a_parquet_file_are_what_they_print(kind):
+    name = SCHEMA.target.name
+    place = CLIENTS.column_names.index(name)
+    short = CLIENTS.set_column(place, name, CLIENTS[name].cast(pa.string()).cast(kind))
+    assert read(parquet(short)).numbers(name).tolist() == [
+        float(text) for text in short[name].cast(pa.string()).to_pylist()
+    ]
+
+
 def test_two_sheets_of_clients_are_refused():
     with pytest.raises(InvalidTable):
         read(workbook(rows_of(CLIENTS), rows_of(CLIENTS)))
@@ -129,6 +174,7 @@ HOSTILE = {
     "quotes": lambda: HEADER + b'"' * 20_000_000,
     "stray quotes": lambda: HEADER + b'"a"b,\n' * 3_000_000,
     "short rows": lambda: HEADER + b"a,b\n" * 5_000_000,
+    "a letter a line": lambda: b"a\n" * 45_000_000,
     "a quote that is never closed": lambda: HEADER + b'"' + ROW * 200_000,
     "long digits": lambda: HEADER + ROW.replace(b",", b"," + b"1" * 900_000, 3),
     "half a UTF-16": lambda: CSV.decode().encode("utf-16")[:-1],

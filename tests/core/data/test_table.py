@@ -231,6 +231,61 @@ def test_columns_are_found_in_any_order_and_spelling():
     assert len(table.report.repairs) == len(names)
 
 
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_column_may_go_by_its_label_where_none_goes_by_its_name(language):
+    labels = [SCHEMA.by_name[name].label(language) for name in CLIENT]
+    body = csv_of({}).decode().split("\n", 1)[1]
+    table = read(f"{','.join(labels)}\n{body}".encode())
+    assert table.data.equals(read(csv_of({})).data)
+    both = csv_of({}, names=[*CLIENT]).decode().replace(NAME, SCHEMA.by_name[TARGET].label("fr"), 1)
+    assert SCHEMA.by_name[TARGET].label("fr") in read(both.encode()).report.ignored_columns
+
+
+def test_titles_above_the_names_are_skipped_and_rows_of_clients_never():
+    table = read(b"Clients au 31/12/2024\n\nAgence,Lille\n" + csv_of({}, {}))
+    assert table.rows == 2
+    assert [(str(r.repair), r.count) for r in table.report.repairs] == [
+        ("lines before the header skipped", 3)
+    ]
+    header, client, _ = csv_of({}).decode().split("\n")
+    assert problem_rows(f"{client}\n{header}\n{client}\n".encode()) == {1}
+
+
+def problem_rows(data: bytes):
+    return {p.row for p in refusal(data).problems if p.column in REQUIRED and p.value is None}
+
+
+def test_a_separator_line_may_name_the_tab():
+    assert read(b"sep=\t\n" + csv_of({}).replace(b",", b"\t")).rows == 1
+
+
+@pytest.mark.parametrize("text", ["a, b, c,\nd", "a" + ", b" * 30 + "\r\nc, d", "\n" * 20])
+def test_a_long_text_over_several_lines_is_one_cell(text):
+    names = [*CLIENT, "note"]
+    body = ",".join(map(str, CLIENT.values()))
+    data = f'{",".join(names)}\n{body},"{text}"\n{body},\n'
+    table = read(data.encode())
+    assert table.rows == 2
+    assert table.extra["note"].to_pylist() == [text, ""]
+
+
+@pytest.mark.parametrize("at", [0, 5, 12])
+def test_a_quote_that_swallows_rows_is_noticed_wherever_it_opens_and_closes(at):
+    rows = [list(map(str, CLIENT.values())) for _ in range(4)]
+    rows[1][at], rows[2][at] = '"' + rows[1][at], rows[2][at] + '"'
+    data = "\n".join(map(",".join, [[*CLIENT], *rows])) + "\n"
+    assert refusal(data.encode()).problems[0].row == 3
+
+
+def test_numbers_in_the_columns_of_categories_do_not_make_a_total_a_client():
+    """Where yes is 1, the line of totals of one client reads like him."""
+    names = [f.name for f in SCHEMA.fields if set(f.enum) == {"oui", "non"}]
+    texts = [f.name for f in SCHEMA.fields if f.enum and f.name not in names]
+    ones = dict.fromkeys(names, "1")
+    total = {**ones, **dict.fromkeys(texts, ""), NAME: "Total"}
+    assert problem(csv_of(ones, total)).row == 3
+
+
 def test_rows_keep_their_order_and_number():
     table = read(csv_of(*({TARGET: i} for i in range(1, 400))))
     assert table.numbers(TARGET).tolist() == list(range(1, 400))

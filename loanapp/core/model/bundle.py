@@ -1,10 +1,13 @@
 """The bundle: what a server needs to score, in a folder that is checked before it is used.
 
 ``model.npz`` holds the arrays of the encoder and of the network; ``contract.json``,
-``profile.json`` and ``evaluation.json`` are texts; ``preprocessor.pkl`` is for notebooks and never
-loaded here; ``manifest.json`` names every file with its SHA-256, and a few invented clients with
-their amounts (the canary). Loading executes nothing from an artefact: arrays are read without
-pickle.
+``profile.json`` and ``evaluation.json`` are texts; ``model.onnx`` is the same model for programs
+other than Loanapp, ``preprocessor.pkl`` is for notebooks, and neither is loaded here;
+``manifest.json`` names every file with its SHA-256, and a few invented clients with their amounts
+(the canary). Loading executes nothing from an artefact: arrays are read without pickle.
+
+Servers score the arrays with NumPy: for 100,000 rows onnxruntime takes several times as long
+(``tests/benchmarks/serving.py`` prints both), and its 70 MB are spared.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ ARRAYS, CONTRACT, PROFILE, EVALUATION = (
     "profile.json",
     "evaluation.json",
 )
-PREPROCESSOR, MANIFEST = "preprocessor.pkl", "manifest.json"
+GRAPH, PREPROCESSOR, MANIFEST = "model.onnx", "preprocessor.pkl", "manifest.json"
 CANARY_ROWS = 8
 SPAN = 32_768  # a multiple of the forward pass's blocks: the same rows give the same bits
 
@@ -245,10 +248,13 @@ def save_bundle(trained: TrainedModel, folder: Path) -> None:
     InvalidBundle
         The bundle does not score as the pipeline does.
     """
+    from loanapp.core.model.graph import to_onnx
+
     folder.mkdir()
     scorer = Scorer.of(trained)
     contents = {
         ARRAYS: scorer.to_npz(),
+        GRAPH: to_onnx(scorer),
         CONTRACT: json.dumps(dict(trained.schema.document), ensure_ascii=False).encode(),
         PROFILE: _PROFILE.dump_json(trained.profile),
         EVALUATION: _EVALUATION.dump_json(trained.evaluation),

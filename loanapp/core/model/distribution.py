@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-_STEP = 1 / 64
-_GRID = np.arange(-9, 9 + _STEP, _STEP)
-_CDF = np.array([0.5 * math.erfc(-z / math.sqrt(2)) for z in _GRID])
+STEP = 1 / 64
+GRID = np.arange(-9, 9 + STEP, STEP)
+CDF = np.array([0.5 * math.erfc(-z / math.sqrt(2)) for z in GRID])
+NODES, WIDEST = 32, 8.0
 
 
 def normal_density(z: npt.ArrayLike) -> Floats:
@@ -29,13 +30,13 @@ def normal_cdf(z: npt.ArrayLike) -> Floats:
 
     NumPy has no vectorised error function: this is cubic Hermite interpolation of `math.erfc`.
     """
-    z = np.clip(np.asarray(z, float), _GRID[0], _GRID[-1])
-    i = np.minimum(((z - _GRID[0]) / _STEP).astype(np.intp), len(_GRID) - 2)
-    t = (z - _GRID[i]) / _STEP
-    slope = _STEP * normal_density(_GRID)
+    z = np.clip(np.asarray(z, float), GRID[0], GRID[-1])
+    i = np.minimum(((z - GRID[0]) / STEP).astype(np.intp), len(GRID) - 2)
+    t = (z - GRID[i]) / STEP
+    slope = STEP * normal_density(GRID)
     rise = t * t * (3 - 2 * t)
     bend = t * (1 - t) * ((1 - t) * slope[i] - t * slope[i + 1])
-    return np.asarray(_CDF[i] + rise * (_CDF[i + 1] - _CDF[i]) + bend)
+    return np.asarray(CDF[i] + rise * (CDF[i + 1] - CDF[i]) + bend)
 
 
 def normal_quantile(q: npt.ArrayLike) -> Floats:
@@ -172,9 +173,9 @@ class Distribution:
         low, high = self.transform.forward([self.floor, self.ceiling])
         return (low - self.centre) / self.spread, (high - self.centre) / self.spread
 
-    def _mean_by_quadrature(self, low: Floats, high: Floats, nodes: int = 32) -> Floats:
-        start, stop = np.clip(low, -8, 8), np.clip(high, -8, 8)
-        x, weight = np.polynomial.legendre.leggauss(nodes)
+    def _mean_by_quadrature(self, low: Floats, high: Floats) -> Floats:
+        start, stop = np.clip(low, -WIDEST, WIDEST), np.clip(high, -WIDEST, WIDEST)
+        x, weight = np.polynomial.legendre.leggauss(NODES)
         z = (start + stop)[:, None] / 2 + (stop - start)[:, None] / 2 * x
         inner = self._cut(self.transform.inverse(self.centre[:, None] + self.spread[:, None] * z))
         mean = (stop - start) / 2 * ((inner * normal_density(z)) @ weight)

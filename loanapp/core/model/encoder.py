@@ -42,14 +42,14 @@ class NumericCode:
     offset: Floats
     missing: Floats
 
-    def encode(self, column: pa.ChunkedArray, out: Floats) -> None:
-        """Write the features of a column's values; out has shape (n_rows, n_features)."""
+    def encode(self, column: pa.ChunkedArray) -> Floats:
+        """Give the features of a column's values, shape (n_features, n_rows)."""
         values = to_numbers(column)
-        np.multiply(values[:, None], self.slope, out=out)
-        out += self.offset
+        features = values * self.slope[:, None] + self.offset[:, None]
         gaps = np.isnan(values)
         if gaps.any():
-            out[gaps] = self.missing
+            np.copyto(features, self.missing[:, None], where=gaps)
+        return features
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,14 @@ class CategoryCode:
     categories: tuple[str, ...]
     table: Floats
 
-    def encode(self, column: pa.ChunkedArray, out: Floats) -> None:
-        """Write the features of a column's values; out has shape (n_rows, n_features)."""
+    def encode(self, column: pa.ChunkedArray) -> Floats:
+        """Give the features of a column's values, shape (n_features, n_rows)."""
         array = column.combine_chunks()
         encoded = array if pa.types.is_dictionary(array.type) else pc.dictionary_encode(array)
         place = {category: row for row, category in enumerate(self.categories)}
         found = [place.get(text, UNKNOWN) for text in encoded.dictionary.to_pylist()]
-        rows = np.array([*found, MISSING])
-        codes = to_codes(encoded)
-        np.take(self.table, rows[codes] % len(self.table), axis=0, out=out)
+        rows = np.array([*found, MISSING])[to_codes(encoded)]
+        return np.take(self.table.T, rows, axis=1, mode="wrap")
 
 
 @dataclass(frozen=True)
@@ -94,14 +93,14 @@ class Encoder:
     codes: Mapping[str, tuple[npt.NDArray[np.intp], NumericCode | CategoryCode]]
 
     def encode(self, data: pa.Table) -> Floats:
-        """Give the features of a table's rows, shape (n_rows, n_features)."""
-        features = np.empty((data.num_rows, len(self.base)))
-        features[:] = self.base
+        """Give the features of a table's rows, shape (n_rows, n_features).
+
+        The values of each feature stand together in memory.
+        """
+        features = np.repeat(self.base[:, None], data.num_rows, axis=1)
         for name, (places, code) in self.codes.items():
-            block = np.empty((data.num_rows, len(places)))
-            code.encode(data[name], block)
-            features[:, places] = block
-        return features
+            features[places] = code.encode(data[name])
+        return features.T
 
     @classmethod
     def of(cls, fitted: ColumnTransformer, fields: Sequence[Field]) -> Encoder:

@@ -24,9 +24,9 @@ name                shape       dtype    step
 ==================  ==========  =======  ======================================================
 
 ``h_k`` is the k-th block of H columns of ``h``; ``silu(x) = x / (1 + exp(-x))``; from ``weight_1``
-on, ``z`` is float32. The first output is the centre, the second the logarithm of the spread, both
-in the target's transformed unit. The average over the members is folded into ``linear``,
-``intercept`` and ``weight_out``.
+on, ``z`` is float32, and the members' shares of ``out`` are added up in float64. The first output
+is the centre, the second the logarithm of the spread, both in the target's transformed unit. The
+average over the members is folded into ``linear``, ``intercept`` and ``weight_out``.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from loanapp.core.model.distribution import Floats
 Arrays = Mapping[str, npt.NDArray[Any]]
 Singles = npt.NDArray[np.float32]
 
-BLOCK = 512
+BLOCK = 1024
 """Rows scored at a time: what fits the processor's cache."""
 
 
@@ -54,18 +54,19 @@ def forward(arrays: Arrays, X: npt.ArrayLike) -> tuple[Floats, Floats]:
     arrays
         The arrays of the table above.
     X
-        (n, d) features.
+        (n, d) features; fastest where each feature's values stand together in memory.
 
     Returns
     -------
     centre, spread : ndarray
         (n,) each, in the target's transformed unit.
     """
-    X = np.asarray(X, float)
-    out = np.empty((len(X), 2))
-    for start in range(0, len(X), BLOCK):
-        out[start : start + BLOCK] = _forward_block(arrays, X[start : start + BLOCK])
-    return out[:, 0], np.exp(np.clip(out[:, 1], *arrays["log_spread"]))
+    columns = np.asarray(X, float).T
+    out = np.empty((2, columns.shape[1]))
+    for start in range(0, columns.shape[1], BLOCK):
+        block = slice(start, start + BLOCK)
+        out[:, block] = _forward_block(arrays, columns[:, block])
+    return out[0], np.exp(np.clip(out[1], *arrays["log_spread"]))
 
 
 def standardise(arrays: Arrays, X: Floats) -> Floats:
@@ -75,30 +76,39 @@ def standardise(arrays: Arrays, X: Floats) -> Floats:
 
 def cut_in_pieces(arrays: Arrays, z: Singles) -> Singles:
     """Cut the axes of standardised features in pieces: (n, d) to (n, a T)."""
-    pieces = z[:, arrays["axes"]]
-    pieces -= arrays["knots"]
-    pieces *= arrays["slopes"]
+    return _pieces(arrays, z.T).T
+
+
+def _pieces(arrays: Arrays, columns: Singles) -> Singles:
+    pieces = columns[arrays["axes"]]
+    pieces -= arrays["knots"][:, None]
+    pieces *= arrays["slopes"][:, None]
     return np.clip(pieces, 0, 1, out=pieces)
 
 
-def _forward_block(arrays: Arrays, X: Floats) -> Floats:
-    z = standardise(arrays, X)
+def _forward_block(arrays: Arrays, columns: Floats) -> Floats:
+    """(d, n) features to (2, n) outputs: long rows are what the processor is quick at."""
+    z = np.subtract(columns, arrays["feature_centre"][:, None], order="C")
+    z /= arrays["feature_scale"][:, None]
     single = z.astype(np.float32)
-    h: Singles = single @ arrays["weight_1"]
-    h += arrays["bias_1"]
+    h: Singles = arrays["weight_1"].T @ single
+    h += arrays["bias_1"][:, None]
     if seeing := arrays["weight_pieces"].shape[1]:
-        h[:, -seeing:] += cut_in_pieces(arrays, single) @ arrays["weight_pieces"]
-    h = _silu(h)
-    width = arrays["weight_2"].shape[-1]
-    for k, (weight, bias) in enumerate(zip(arrays["weight_2"], arrays["bias_2"], strict=True)):
-        block = h[:, k * width : (k + 1) * width]
-        block[:] = block @ weight + bias
-    line = z @ arrays["linear"] + arrays["intercept"]
-    return np.asarray(line + _silu(h) @ arrays["weight_out"])
+        h[-seeing:] += arrays["weight_pieces"].T @ _pieces(arrays, single)
+    _silu(h)
+    members, width = arrays["bias_2"].shape
+    h = np.matmul(arrays["weight_2"].transpose(0, 2, 1), h.reshape(members, width, -1))
+    h += arrays["bias_2"][:, :, None]
+    weight_out = arrays["weight_out"].reshape(members, width, 2).transpose(0, 2, 1)
+    sums = np.matmul(weight_out, _silu(h)).sum(axis=0, dtype=np.float64)
+    return np.asarray(sums + arrays["linear"].T @ z + arrays["intercept"][:, None])
 
 
 def _silu(x: Singles) -> Singles:
-    """``x / (1 + exp(-x))`` by the hyperbolic tangent, which is faster and cannot overflow."""
-    x *= np.float32(0.5)
-    x += x * np.tanh(x)
+    """``x / (1 + exp(-x))``, in place; where the exponential is infinite it gives zero."""
+    falling = np.negative(x)
+    with np.errstate(over="ignore"):
+        np.exp(falling, out=falling)
+    falling += np.float32(1)
+    x /= falling
     return x

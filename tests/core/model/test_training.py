@@ -1,6 +1,7 @@
 """Trainings are repeatable, honest about their held-out rows, and served as they were made."""
 
 import numpy as np
+import onnxruntime
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -94,6 +95,11 @@ def bundle(trained, tmp_path_factory):
     return Bundle.load(folder)
 
 
+@pytest.fixture(scope="module")
+def graph(bundle):
+    return onnxruntime.InferenceSession(bundle.folder / "model.onnx")
+
+
 def _cell(field):
     if field.is_numeric:
         return st.none() | st.floats(field.minimum, field.maximum, allow_nan=False)
@@ -108,15 +114,24 @@ def _cell(field):
         max_size=20,
     )
 )
-def test_the_bundle_scores_as_the_pipeline_whatever_the_clients(trained, bundle, rows):
+def test_the_bundle_and_its_graph_score_as_the_pipeline_whatever_the_clients(
+    trained, bundle, graph, rows
+):
     columns = {
         f.name: pa.array([r[f.name] for r in rows], pa.float64() if f.is_numeric else pa.string())
         for f in SCHEMA.features()
     }
     table = pa.table(columns)
-    np.testing.assert_allclose(
-        bundle.score(table).median(), trained.predict(table), rtol=1e-6, atol=1e-3
-    )
+    expected = trained.predict(table)
+    np.testing.assert_allclose(bundle.score(table).median(), expected, rtol=1e-6, atol=1e-3)
+    given = {
+        name: np.array([cell or "" for cell in table[name].to_pylist()], object)
+        if pa.types.is_string(table[name].type)
+        else np.array(table[name].to_pylist(), np.float64)
+        for name in table.column_names
+    }
+    (amounts, *_) = graph.run(None, given)
+    np.testing.assert_allclose(amounts, expected, rtol=1e-6, atol=1e-3)
 
 
 def test_a_scorer_is_read_as_it_was_written(trained, data):

@@ -247,7 +247,7 @@ def rollback(
     lang: Lang = None,
     as_json: Json = False,
 ) -> None:
-    """Make the version that served before serve again."""
+    """Make the version that served before serve again; a second time goes further back."""
     with _backend(url, lang, as_json) as (terminal, backend):
         from loanapp.listings import show_live
         from loanapp.session import author_or_user

@@ -186,30 +186,40 @@ class Terminal:
     def waiting(self, what: Message) -> Iterator[None]:
         """Show that something is under way."""
         with self._progress() as progress:
-            progress.add_task(self.text(what), total=None, loss="")
+            progress.add_task(self.text(what), total=None, course="")
             yield
 
     def follow(self, jobs: Iterator[Job]) -> Job | None:
         """Show a training as a bar until it ends; gives it as it ended."""
         last: Job | None = None
         with self._progress() as progress:
-            task = progress.add_task(self.text(PHASES["start"]), total=1.0, loss="")
+            task = progress.add_task(self.text(PHASES["start"]), total=1.0, course="")
             for last in jobs:
-                loss = f"{last.epoch}/{last.epochs}" if last.epochs else ""
                 progress.update(
                     task,
                     completed=last.share,
                     description=self.text(PHASES[last.phase]),
-                    loss=loss,
+                    course=self._course(last),
                 )
         return last
+
+    def _course(self, job: Job) -> str:
+        """Say how a training goes: the epoch, its loss, the time that is left."""
+        parts = [f"{job.epoch}/{job.epochs}"] if job.epochs else []
+        if job.val_loss is not None:
+            loss = self.number(job.val_loss)
+            parts.append(self.text(message("validation loss {loss}", loss=loss)))
+        if job.seconds_left and job.seconds_left >= 1:
+            time = f"{job.seconds_left:.0f} s"
+            parts.append(self.text(message("about {time} left", time=time)))
+        return " · ".join(parts)
 
     def _progress(self) -> Progress:
         return Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.fields[loss]}"),
+            TextColumn("{task.fields[course]}"),
             TimeElapsedColumn(),
             console=self.err,
             transient=True,

@@ -34,7 +34,7 @@ chosen = details(version, run_id)
 if chosen:
     with st.expander(_("Pictures of version {version}", version=version), icon=":material/image:"):
         show_pictures(chosen, target)
-offer_rollback(history)
+offer_rollback(history, models)
 if len(models) > 1:
     st.header(_("Compare two versions"))
     compare_two(models, target)

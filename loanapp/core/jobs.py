@@ -1,21 +1,17 @@
 """Trainings as jobs: each in its own process, told by a file of events that every process reads.
 
 ``jobs/<id>/request.json`` is what was asked for, ``data.parquet`` the checked rows (removed at the
-end), ``events.jsonl`` what has happened, one line an event. A job is the fold of its events; one
-whose process is gone without a last word was interrupted.
+end), ``events.jsonl`` what has happened. A job is the fold of its events; one whose process is gone
+without a last word was interrupted.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-import os
 import secrets
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,21 +20,27 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock
 from pydantic import TypeAdapter
 
 from loanapp.core.answers import ACTIVE, Job, TrainingOptions
 from loanapp.core.data.report import Report
-from loanapp.core.errors import Message, TrainingBusy, UnknownJob, message
+from loanapp.core.errors import StoreUnavailable, TrainingBusy, UnknownJob, message
+from loanapp.core.events import append, clean, end, fold
 from loanapp.core.home import PARTIAL, Home
+from loanapp.core.process import ask_to_end, find, identify, kill, spawn
 from loanapp.core.settings import Settings
 
 STARTED, BUSY = b"started\n", b"busy\n"
+GONE = message(
+    "The training process is gone without a last word: it was killed, the machine was restarted, or"
+    " its memory ran out."
+)
 CANCEL_GRACE_S = 1.2
-CANCEL_START_S = 0.6
-START_GRACE_S = 20.0
+START_GRACE_S = 5.0
+START_LOCK_S = 10.0
 POLL_S = 0.2
 KEPT = 200
 
@@ -81,6 +83,7 @@ class Jobs:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        self._ended: dict[str, Job] = {}
 
     def folder(self, job_id: str) -> Path:
         """Folder of a job. Raises UnknownJob."""
@@ -96,42 +99,41 @@ class Jobs:
         ------
         TrainingBusy
             Another training runs in this home.
+        StoreUnavailable
+            The disk does not take it.
         """
         self._refuse_if_busy()
         job_id = f"{datetime.now(UTC):%Y%m%d%H%M%S}{secrets.token_hex(3)}"
-        folder = self._write(job_id, request, data)
-        process = _spawn(folder, settings)
-        assert process.stdout is not None  # noqa: S101 - it was asked for
-        answer = process.stdout.readline()
-        process.stdout.close()
-        Thread(target=process.wait, daemon=True, name=f"reap-{job_id}").start()
-        if answer == BUSY:
-            shutil.rmtree(folder)
+        folder = self._home.jobs / job_id
+        starting = FileLock(self._home.lock("start"), START_LOCK_S)
+        with _disk_errors(), self._prepared(folder, request, data) as partial, starting:
             self._refuse_if_busy()
-            raise TrainingBusy(message("Another training is running."))
-        if answer != STARTED:
-            why = "The training process could not start; jobs/{id}/process.log says more."
-            append(folder, state="failed", finished_at=_now(), reason=message(why, id=job_id))
-            clean(folder)
+            partial.rename(folder)
+            process = spawn(folder, settings)
+            append(folder, **identify(process.pid))
         logger.info("training started", extra={"job": job_id, "rows": data.num_rows})
+        self._await_start(folder, process)
         return self.read(job_id)
 
     def read(self, job_id: str) -> Job:
         """Give a job as it stands now. Raises UnknownJob."""
-        events = self.folder(job_id) / "events.jsonl"
-        facts = _fold(events)
-        if facts["state"] in ACTIVE and not _underway(facts):
-            facts = _fold(events)  # its last word may have come in between
-            if facts["state"] in ACTIVE:
-                facts |= {"state": "interrupted", "seconds_left": None}
-        return _JOB.validate_python({"id": job_id, **facts})
+        self.folder(job_id)
+        job = self._ended.get(job_id) or self._read(job_id)
+        if job.finished_at:
+            self._ended[job_id] = job
+        return job
 
     def all(self) -> list[Job]:
         """The jobs, newest first."""
         if not self._home.jobs.is_dir():
             return []
-        found = (p.name for p in self._home.jobs.iterdir() if (p / "request.json").is_file())
-        return [self.read(job_id) for job_id in sorted(found, reverse=True)]
+        names = sorted((path.name for path in self._home.jobs.iterdir()), reverse=True)
+        jobs = []
+        for name in names:
+            with contextlib.suppress(UnknownJob):  # no job, or forgotten in between
+                jobs.append(self.read(name))
+        self._ended = {job.id: job for job in jobs if job.finished_at}
+        return jobs
 
     def follow(self, job_id: str) -> Iterator[Job]:
         """Yield the job each time it has moved on, until it has ended. Raises UnknownJob."""
@@ -146,33 +148,40 @@ class Jobs:
             time.sleep(POLL_S)
 
     def cancel(self, job_id: str) -> Job:
-        """Stop a job within two seconds; one that has ended stays as it is. Raises UnknownJob."""
+        """Stop a job within two seconds. Raises UnknownJob.
+
+        One that has ended stays as it is, and so does one that is already about to go live: it is
+        never stopped between two steps that belong together.
+        """
         if not self.read(job_id).active:
             return self.read(job_id)
-        folder = self.folder(job_id)
-        process = _await_process(folder / "events.jsonl")
-        if process:
-            _stop(process)
+        process = find(self._facts(job_id))
+        if process and not ask_to_end(process, CANCEL_GRACE_S):
+            if self._facts(job_id).get("committed"):
+                return self.read(job_id)
+            kill(process)
         if self.read(job_id).state in ("interrupted", *ACTIVE):
-            append(folder, state="cancelled", finished_at=_now())
-        clean(folder)
+            end(self.folder(job_id), "cancelled")
         logger.info("training cancelled", extra={"job": job_id})
         return self.read(job_id)
 
-    def recover(self) -> None:
+    def recover(self) -> int:
         """Give jobs whose process is gone their last word, and forget the oldest ones.
 
-        Only to be called under the training lock.
+        Only to be called under the training lock. Says how many were interrupted.
         """
+        interrupted = 0
         for number, job in enumerate(self.all()):
             folder = self.folder(job.id)
-            if job.state == "interrupted" and _fold(folder / "events.jsonl")["state"] in ACTIVE:
-                append(folder, state="interrupted", finished_at=_now(), seconds_left=None)
+            if job.state == "interrupted" and job.finished_at is None:
+                end(folder, "interrupted")
                 logger.warning("training interrupted", extra={"job": job.id})
+                interrupted += 1
             if not job.active:
                 clean(folder)
                 if number >= KEPT:
                     shutil.rmtree(folder, ignore_errors=True)
+        return interrupted
 
     def _refuse_if_busy(self) -> None:
         for job in self.all():
@@ -187,118 +196,70 @@ class Jobs:
                     max(1, round(job.seconds_left or 30)),
                 )
 
-    def _write(self, job_id: str, request: Request, data: pa.Table) -> Path:
-        partial = self._home.jobs / f"{PARTIAL}{job_id}"
+    def _read(self, job_id: str) -> Job:
+        facts = self._facts(job_id)
+        if facts["state"] in ACTIVE and not _underway(facts):
+            facts = self._facts(job_id)  # its last word may have come in between
+            if facts["state"] in ACTIVE:
+                facts |= {"state": "interrupted", "seconds_left": None}
+        if facts["state"] == "interrupted":
+            facts |= {"reason": GONE}
+        return _JOB.validate_python({"id": job_id, **facts})
+
+    def _facts(self, job_id: str) -> dict[str, Any]:
+        try:
+            return fold(self.folder(job_id))
+        except FileNotFoundError as error:  # it was forgotten in between
+            raise UnknownJob(message("There is no training {id}.", id=job_id)) from error
+
+    @contextlib.contextmanager
+    def _prepared(self, folder: Path, request: Request, data: pa.Table) -> Iterator[Path]:
+        """Write a job beside its place; where it cannot be started nothing of it stays."""
+        partial = folder.with_name(f"{PARTIAL}{folder.name}")
         partial.mkdir(parents=True)
         try:
             pq.write_table(data, partial / "data.parquet")
             (partial / "request.json").write_bytes(REQUEST.dump_json(request))
             append(
-                partial, state="queued", created_at=_now(), file_name=request.file_name,
-                author=request.options.author, rows=data.num_rows,
+                partial, state="queued", created_at=datetime.now(UTC), rows=data.num_rows,
+                file_name=request.file_name, author=request.options.author,
             )  # fmt: skip
-            return partial.rename(self._home.jobs / job_id)
+            yield partial
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
             raise
 
-
-def append(folder: Path, **facts: Any) -> None:
-    """Add an event to a job: the facts that have changed, in one write."""
-    line = json.dumps(facts, ensure_ascii=False, default=_plain) + "\n"
-    handle = os.open(folder / "events.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(handle, line.encode())
-    finally:
-        os.close(handle)
-
-
-def clean(folder: Path) -> None:
-    """Remove what a job worked on; its request and its events stay."""
-    for path in folder.glob("*.parquet"):
-        path.unlink(missing_ok=True)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Message):
-        return TypeAdapter(Message).dump_python(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(type(value).__name__)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _age_s(moment: str) -> float:
-    return (_now() - datetime.fromisoformat(moment)).total_seconds()
-
-
-def _fold(events: Path) -> dict[str, Any]:
-    """Put a job's events together. A torn last line, left by a full disk, does not count."""
-    facts: dict[str, Any] = {}
-    losses: list[float] = []
-    val_losses: list[float] = []
-    for line in events.read_bytes().splitlines():
-        with contextlib.suppress(ValueError):
-            event = json.loads(line)
-            facts |= event
-            if "loss" in event:
-                losses.append(event["loss"])
-                val_losses.append(event["val_loss"])
-    return facts | {"losses": losses, "val_losses": val_losses}
-
-
-def _spawn(folder: Path, settings: Settings) -> subprocess.Popen[bytes]:
-    """Start the training process: niced, in a session of its own, with its errors in the job."""
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"}
-    if settings.training_threads:
-        environment["OMP_NUM_THREADS"] = str(settings.training_threads)
-    with (folder / "process.log").open("wb") as errors:
-        return subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-m", "loanapp.core.worker", str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=environment,
-            start_new_session=True,
-        )
-
-
-def _process(facts: dict[str, Any]) -> psutil.Process | None:
-    """Give the process of a job, if that very process still runs."""
-    pid, started = facts.get("pid"), facts.get("process_started")
-    if pid is None or started is None:
-        return None
-    try:
-        process = psutil.Process(pid)
-        same = abs(process.create_time() - started) < 1.0
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.Error:
-        return None
-
-
-def _await_process(events: Path) -> psutil.Process | None:
-    """Give the process of a job, waiting for one that is only just being started."""
-    deadline = time.monotonic() + CANCEL_START_S
-    while "pid" not in _fold(events) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return _process(_fold(events))
+    def _await_start(self, folder: Path, process: subprocess.Popen[bytes]) -> None:
+        """Wait until the process has taken the training lock. Raises TrainingBusy."""
+        assert process.stdout is not None  # noqa: S101 - it was asked for
+        with process.stdout:
+            answer = process.stdout.readline()
+        Thread(target=process.wait, daemon=True, name=f"reap-{folder.name}").start()
+        if answer == BUSY:
+            shutil.rmtree(folder)
+            self._refuse_if_busy()
+            raise TrainingBusy(message("Another training is running."))
+        if answer != STARTED and self.read(folder.name).state != "cancelled":
+            why = "The training process could not start; jobs/{id}/process.log says more."
+            end(folder, "failed", reason=message(why, id=folder.name))
 
 
 def _underway(facts: dict[str, Any]) -> bool:
     """Tell whether a job's process runs, or is only just being started."""
     starting = "pid" not in facts and _age_s(facts["created_at"]) < START_GRACE_S
-    return starting or _process(facts) is not None
+    return starting or find(facts) is not None
 
 
-def _stop(process: psutil.Process) -> None:
-    """Ask a process to end, and end it with its children where it does not."""
-    with contextlib.suppress(psutil.Error):
-        family = [process, *process.children(recursive=True)]
-        process.send_signal(signal.SIGTERM)
-        _, stubborn = psutil.wait_procs(family, timeout=CANCEL_GRACE_S)
-        for survivor in stubborn:
-            survivor.kill()
-        psutil.wait_procs(stubborn, timeout=1)
+def _age_s(moment: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = "The training could not write its files: {reason}."
+        reason = error.strerror or type(error).__name__
+        raise StoreUnavailable(message(why, reason=reason)) from error

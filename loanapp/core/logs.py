@@ -1,6 +1,7 @@
 """One line an event, on the terminal and under ``logs/``: JSON in a container.
 
-A line never holds a name or the value of a cell: callers log counts, versions and identifiers.
+A line never holds a name or the value of a cell: callers log counts, versions and identifiers, and
+an error is written without its own words.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import logging
 import sys
 import time
+import traceback
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,7 +57,21 @@ def _facts(record: logging.LogRecord) -> dict[str, Any]:
     return {k: v for k, v in vars(record).items() if k not in _STANDARD}
 
 
-class TextFormatter(logging.Formatter):
+class Formatter(logging.Formatter):
+    """Writes of an error where it came up and what kind it is: its own words may quote a client."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Write an error and what led to it."""
+        told, error = [], ei[1]
+        while error is not None:
+            reason = f": {error.strerror}" if isinstance(error, OSError) else ""
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            told.append(f"{frames}{type(error).__qualname__}{reason}")
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return "\nwhich came of\n".join(told)
+
+
+class TextFormatter(Formatter):
     """A line for a person: time, level, message, facts."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -66,7 +82,7 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(Formatter):
     """A JSON object for a machine.
 
     Parameters

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from dataclasses import dataclass
 from threading import Lock
 
@@ -18,6 +20,8 @@ from loanapp.core.home import Home
 from loanapp.core.model.bundle import Bundle
 from loanapp.core.model.evaluation import LOWER, UPPER
 from loanapp.core.store.pointer import ModelUri, Pointer
+
+RETRY_S = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +42,8 @@ class Served:
 class Predictor:
     """Holds the model that serves, and swaps it when the pointer moves.
 
-    Whatever goes wrong with a new model, the old one goes on serving, and `error` says why.
+    Whatever goes wrong with a new model, the old one goes on serving, `error` says why, and the
+    new one is tried again: what was broken may have been mended.
 
     Parameters
     ----------
@@ -50,6 +55,7 @@ class Predictor:
         self._home = home
         self._pointer = Pointer(home.pointer)
         self._stamp: tuple[int, int, int] | None = None
+        self._retry_at = math.inf
         self._served: Served | None = None
         self._swap = Lock()
         self.error: Message | None = None
@@ -73,21 +79,26 @@ class Predictor:
     def peek(self) -> Served | None:
         """Give the model that serves, or None."""
         stamp = self._pointer.stamp()
-        if stamp != self._stamp and self._swap.acquire(blocking=self._served is None):
+        if self._is_due(stamp) and self._swap.acquire(blocking=self._served is None):
             try:
-                if stamp != self._stamp:
+                if self._is_due(stamp):
                     self._load()
                     self._stamp = stamp
             finally:
                 self._swap.release()
         return self._served
 
+    def _is_due(self, stamp: tuple[int, int, int] | None) -> bool:
+        return stamp != self._stamp or time.monotonic() >= self._retry_at
+
     def _load(self) -> None:
         """Load beside the old model what the pointer names, check it, and swap."""
+        self._retry_at = math.inf
         uri = self._pointer.read()
         if uri is None:
             if self._served:
-                self._fail(message("The pointer {file} names no version.", file="models/"))
+                file = self._home.pointer.name
+                self._fail(message("The pointer {file} names no version.", file=file))
             return
         if self._served and self._served.uri == uri:
             self.error = None
@@ -101,6 +112,9 @@ class Predictor:
         logger.info("model loaded", extra={"version": uri.version})
 
     def _fail(self, why: Message) -> None:
+        self._retry_at = time.monotonic() + RETRY_S
+        if why == self.error:
+            return
         self.failures += 1
         self.error = why
         logger.error("model not loaded, the old one serves", extra={"why": str(why)})

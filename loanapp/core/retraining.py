@@ -7,6 +7,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,16 @@ import pyarrow.parquet as pq
 
 from loanapp import __version__
 from loanapp.core.answers import TrainingOptions, TrainingResult
+from loanapp.core.challenge import compare_with, split_again
 from loanapp.core.data.fingerprint import content_hash, row_hashes
 from loanapp.core.data.schema import Schema, load_schema
 from loanapp.core.errors import LoanappError, Message, message
 from loanapp.core.home import PARTIAL, Home
 from loanapp.core.jobs import Request
 from loanapp.core.model.bundle import Bundle, Scorer, save_bundle
-from loanapp.core.model.metrics import Comparison, compare
-from loanapp.core.model.training import Progress, TrainedModel, split_rows, train
-from loanapp.core.settings import Promotion, Settings
+from loanapp.core.model.metrics import Comparison
+from loanapp.core.model.training import Progress, Split, TrainedModel, train
+from loanapp.core.settings import Settings
 from loanapp.core.store.decision import decide
 from loanapp.core.store.pointer import ModelUri
 from loanapp.core.store.promotion import fetch_bundle, install_bundle, promote, promotion_lock
@@ -37,7 +39,6 @@ logger = logging.getLogger(__name__)
 
 
 def retrain(
-    home: Home,
     settings: Settings,
     request: Request,
     rows: Path,
@@ -60,16 +61,13 @@ def retrain(
     LoanappError
         The training ended without a model; nothing that serves has changed.
     """
-    options, schema = request.options, load_schema(settings.data_schema)
+    options = request.options
     progress("read", None)
-    uri = tracking_uri(home, settings.tracking_uri)
-    with promotion_lock(home):
-        home.sweep()
-    registry = Registry(uri, settings.model_name, LOCK_WAIT_S)
+    retraining = _Retraining(settings, request, progress, commit)
+    schema, registry = retraining.schema, retraining.registry
     data = gather(pq.read_table(rows), registry, schema, options)
     request_hash = hash_request(data, schema, options, settings)
     known = None if options.force else registry.find(request_hash)
-    retraining = _Retraining(home, settings, registry, uri, schema, request, commit)
     if known:
         return retraining.reuse(known)
     trained = train(
@@ -80,7 +78,7 @@ def retrain(
         holdout_share=settings.holdout_share,
         progress=progress,
     )
-    return retraining.finish(trained, request_hash, progress)
+    return retraining.finish(trained, request_hash)
 
 
 def hash_request(
@@ -101,7 +99,11 @@ def hash_request(
 def gather(
     data: pa.Table, registry: Registry, schema: Schema, options: TrainingOptions
 ) -> pa.Table:
-    """Add the rows of earlier versions where that was asked for; no row counts twice."""
+    """Add the rows of earlier versions where that was asked for; no row counts twice.
+
+    They come in an order of their own, so that the same rows are the same data whichever files
+    they came in.
+    """
     if options.data == "new":
         return data
     tables = [
@@ -112,43 +114,47 @@ def gather(
     together = pa.concat_tables([data, *tables]).unify_dictionaries().combine_chunks()
     names = [f.name for f in schema.fields if f.name in data.column_names]
     _, first = np.unique(row_hashes(together, names), return_index=True)
-    return together.take(np.sort(first))
+    return together.take(first)
 
 
 class _Retraining:
-    """What is fixed for one retraining, and its steps after the fit."""
+    """What is fixed for one retraining, and its steps beside the fit."""
 
     def __init__(
         self,
-        home: Home,
         settings: Settings,
-        registry: Registry,
-        uri: str,
-        schema: Schema,
         request: Request,
+        progress: Progress,
         commit: Callable[[], None],
     ) -> None:
-        self._home, self._settings, self._registry, self._uri = home, settings, registry, uri
-        self._schema, self._request, self._commit = schema, request, commit
+        self._home, self._settings, self._request = Home(settings.home), settings, request
+        self._progress, self._commit = progress, commit
+        self._uri = tracking_uri(self._home, settings.tracking_uri)
+        self.schema = load_schema(settings.data_schema)
+        self.registry = Registry(self._uri, settings.model_name, LOCK_WAIT_S)
+        with promotion_lock(self._home):
+            self._home.sweep()
 
     def reuse(self, known: ModelVersion) -> TrainingResult:
-        """Answer with the version that the same request made before."""
-        promoted = known.champion
-        if not promoted and self._promotion == "always":
+        """Answer with the version that the same request made before, and decide on it anew."""
+        said = message(
+            "This file was trained with these choices before: version {version} is its model.",
+            version=known.version,
+        )
+        if known.champion:
+            return self._result(known, said, True, reused=True)
+        bundle = self._bundle(known)
+        split = split_again(self.registry.rows_of(known), bundle)
+        goes_live, decision, comparison = self._judge(bundle.scorer, split)
+        if goes_live:
             self._commit()
             self._promote(known)
-            promoted = True
-        said = "This file was trained with these choices before: version {version} is its model."
-        return self._result(known, message(said, version=known.version), promoted, reused=True)
+        said = message("{finding} {decision}", finding=said, decision=decision)
+        return self._result(replace(known, comparison=comparison), said, goes_live, reused=True)
 
-    def finish(
-        self, trained: TrainedModel, request_hash: str, progress: Progress
-    ) -> TrainingResult:
+    def finish(self, trained: TrainedModel, request_hash: str) -> TrainingResult:
         """Compare, bundle, log, register and decide."""
-        champion, comparison, earlier = self._compare(trained)
-        goes_live, decision = decide(
-            self._promotion, champion, comparison, earlier, self._settings.promotion_margin_pct
-        )
+        goes_live, decision, comparison = self._judge(Scorer.of(trained), trained.split)
         facts = VersionFacts(
             metrics=trained.evaluation.metrics,
             rows=trained.rows,
@@ -162,77 +168,67 @@ class _Retraining:
             decision=decision,
             request_hash=request_hash,
         )
-        progress("bundle", None)
-        with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=self._home.bundles) as scratch:
-            bundle = Path(scratch) / "bundle"
-            save_bundle(trained, bundle)
-            progress("log", None)
-            tags = {REQUEST_TAG: request_hash, FILE: self._request.file_name}
-            tracking = Tracking(self._home, self._uri, self._settings.experiment)
-            tracking.close_interrupted()
-            run = tracking.log(trained, bundle, tags | environment_tags())
-            progress("register", None)
-            self._commit()
-            version = self._registry.register(run, facts)
-            install_bundle(self._home, bundle, version)
-        progress("promote", None)
-        model = self._registry.version(version)
+        model = self._registered(trained, facts)
         if goes_live:
             self._promote(model)
         return self._result(model, decision, goes_live)
 
-    @property
-    def _promotion(self) -> Promotion:
-        return self._request.options.promotion or self._settings.promotion
+    def _registered(self, trained: TrainedModel, facts: VersionFacts) -> ModelVersion:
+        """Log and register a model; until it is registered, a stop leaves nothing of it."""
+        self._progress("bundle", None)
+        with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=self._home.bundles) as scratch:
+            bundle = Path(scratch) / "bundle"
+            save_bundle(trained, bundle)
+            self._progress("log", None)
+            tracking = Tracking(self._home, self._uri, self._settings.experiment)
+            tracking.discard_interrupted()
+            tags = {REQUEST_TAG: facts.request_hash, FILE: facts.file_name}
+            with tracking.logged(trained, bundle, tags | environment_tags()) as run:
+                self._progress("register", None)
+                self._commit()
+            version = self.registry.register(run, facts)
+            with promotion_lock(self._home):
+                install_bundle(self._home, bundle, version)
+        return self.registry.version(version)
 
     def _promote(self, model: ModelVersion) -> None:
-        options = self._request.options
+        self._progress("promote", None)
         promote(
             self._home,
-            self._registry,
+            self.registry,
             self._uri,
             model,
             self._settings.model_name,
             action="train",
-            author=options.author,
-            reason=options.reason,
+            author=self._request.options.author,
+            reason=self._request.options.reason,
         )
+
+    def _bundle(self, model: ModelVersion) -> Bundle:
+        with promotion_lock(self._home):
+            return fetch_bundle(self._home, self._uri, model)
+
+    def _judge(self, challenger: Scorer, split: Split) -> tuple[bool, Message, Comparison | None]:
+        """Decide on a challenger; gives the comparison too."""
+        promotion = self._request.options.promotion or self._settings.promotion
+        version = self.registry.champion()
+        new, earlier = (
+            (None, None) if version is None else self._compare(challenger, split, version)
+        )
+        margin_pct = self._settings.promotion_margin_pct
+        return *decide(promotion, version, new, earlier, margin_pct), new
 
     def _compare(
-        self, trained: TrainedModel
-    ) -> tuple[str | None, Comparison | None, Comparison | None]:
-        """Compare with the champion on rows that neither was trained on.
-
-        Gives the champion, the comparison on the new file's held-out rows, and the one on those
-        of the champion's own file: a file full of errors flatters the model that learned them.
-        """
-        version = self._registry.champion()
-        if version is None:
-            return None, None, None
+        self, challenger: Scorer, split: Split, version: str
+    ) -> tuple[Comparison | None, Comparison | None]:
         try:
-            model = self._registry.version(version)
-            champion = fetch_bundle(self._home, self._uri, model)
-            challenger = Scorer.of(trained)
-            comparison = self._compare_on(trained.split.holdout, champion, challenger)
-            share = self._settings.holdout_share
-            kept = split_rows(self._registry.rows_of(model), self._schema, share)
-            return version, comparison, self._compare_on(kept.holdout, champion, challenger)
+            model = self.registry.version(version)
+            champion = self._bundle(model)
+            kept = split_again(self.registry.rows_of(model), champion)
+            return compare_with(champion, kept, challenger, split, self.schema)
         except (LoanappError, KeyError) as error:
             logger.warning("champion not comparable", extra={"why": type(error).__name__})
-            return version, None, None
-
-    def _compare_on(self, rows: pa.Table, champion: Bundle, challenger: Scorer) -> Comparison:
-        groups = {
-            f.name: rows[f.name].cast(pa.string()).to_numpy(zero_copy_only=False)
-            for f in self._schema.protected
-            if f.name in rows.column_names and not f.is_numeric
-        }
-        return compare(
-            rows[self._schema.target.name].to_numpy(),
-            champion.score(rows).median(),
-            challenger.score(rows).median(),
-            groups=groups,
-        )
+            return None, None
 
     def _result(
         self, model: ModelVersion, said: Message, promoted: bool, *, reused: bool = False

@@ -25,14 +25,17 @@ from loanapp.core.answers import (
 from loanapp.core.data.profile import profile
 from loanapp.core.data.schema import Schema, load_schema
 from loanapp.core.data.table import Limits, Table, read_records, read_table
-from loanapp.core.errors import InvalidTable, TrainingFailed, message
+from loanapp.core.errors import InvalidBundle, InvalidTable, TrainingFailed, UnknownVersion, message
 from loanapp.core.home import Home
 from loanapp.core.jobs import Jobs, Request
+from loanapp.core.model.bundle import Bundle
 from loanapp.core.prediction import Predictor, Served
 from loanapp.core.settings import Settings
 from loanapp.core.store.follower import Follower
+from loanapp.core.store.history import earlier_champion, live_at
 from loanapp.core.store.promotion import fetch_bundle, promote, promotion_lock
-from loanapp.core.store.registry import Registry, live_at, previous_champion
+from loanapp.core.store.registry import Registry
+from loanapp.core.store.tracking import discard_elsewhere, store_errors
 from loanapp.core.store.uri import tracking_uri
 
 LEAST_ROWS = 20
@@ -177,8 +180,14 @@ class Service:
         return self._jobs.follow(job_id)
 
     def cancel(self, job_id: str) -> Job:
-        """Stop a training. Raises UnknownJob; one that has ended stays as it is."""
-        return self._jobs.cancel(job_id)
+        """Stop a training. Raises UnknownJob.
+
+        One that has ended, or is already about to go live, stays as it is.
+        """
+        job = self._jobs.cancel(job_id)
+        if job.state == "cancelled" and job.phase in ("log", "register"):
+            discard_elsewhere(self.home, self._uri, self.settings.experiment)
+        return job
 
     # Versions
 
@@ -189,8 +198,11 @@ class Service:
     def model(self, version: str) -> ModelDetails:
         """One version with its pictures. Raises UnknownVersion, InvalidBundle."""
         model = self._registry.version(version)
-        with promotion_lock(self.home):
-            bundle = fetch_bundle(self.home, self._uri, model)
+        try:
+            bundle = Bundle.load(self.home.bundle(version))
+        except InvalidBundle:
+            with store_errors(), promotion_lock(self.home):
+                bundle = fetch_bundle(self.home, self._uri, model)
         return ModelDetails(model, bundle.evaluation, bundle.profile)
 
     def history(self) -> list[HistoryEntry]:
@@ -206,8 +218,16 @@ class Service:
         return self._promote(version, "promote", author, reason)
 
     def rollback(self, *, author: str = "", reason: str = "") -> ModelVersion:
-        """Make the version that served before serve again. Raises UnknownVersion."""
-        earlier = previous_champion(self.history(), self._registry.champion())
+        """Make the version that served before serve again. Raises UnknownVersion.
+
+        A second rollback goes further back.
+        """
+        with store_errors(), promotion_lock(self.home):
+            self._registry.record_move()
+        existing = {model.version for model in self.models()}
+        earlier = earlier_champion(self.history(), existing)
+        if earlier is None:
+            raise UnknownVersion(message("There is no earlier version to go back to."))
         return self._promote(earlier, "rollback", author, reason)
 
     @property
@@ -253,9 +273,11 @@ class Service:
         """Clear up after trainings whose process is gone, unless one runs."""
         try:
             with FileLock(self.home.lock("training"), RECOVER_S), promotion_lock(self.home):
-                self._jobs.recover()
+                interrupted = self._jobs.recover()
                 if self.home.sweep():
                     logger.warning("leftovers of an interrupted write removed")
+            if interrupted:
+                discard_elsewhere(self.home, self._uri, self.settings.experiment)
         except Timeout:
             logger.info("a training is running")
         except OSError as error:

@@ -10,18 +10,20 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 from filelock import FileLock, Timeout
 
 from loanapp.core.errors import LoanappError, Message, message
+from loanapp.core.events import append, end
 from loanapp.core.home import Home
-from loanapp.core.jobs import BUSY, REQUEST, STARTED, Jobs, Request, append, clean
+from loanapp.core.jobs import BUSY, REQUEST, STARTED, Jobs, Request
 from loanapp.core.logs import configure_logging
 from loanapp.core.settings import Settings
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 NICENESS = 10
 WATCH_S = 0.5
+STOP_S = 5.0
 LOCK_WAIT_S = 5  # a killed process holds it until its last thread has gone
 SHARES = {
     "start": 0.0, "read": 0.15, "fit": 0.2, "evaluate": 0.75,
@@ -39,8 +42,86 @@ SHARES = {
 logger = logging.getLogger("loanapp.core.worker")
 
 
-class Cancelled(BaseException):
-    """The training was asked to stop."""
+class Stopped(BaseException):
+    """The training was asked to stop, or went beyond its limits."""
+
+
+class Stopping:
+    """Lets a training be stopped, by a signal or by its limits, until it is committed.
+
+    Parameters
+    ----------
+    folder
+        Of the job.
+    settings
+        ``training_time_limit_s`` and ``training_memory_limit_mb``.
+    """
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self._folder, self._settings = folder, settings
+        self._asked, self._over = False, Event()
+        self._watch = Thread(target=self._keep_limits, daemon=True, name="limits")
+        self.reason: Message | None = None
+
+    def __enter__(self) -> Self:
+        signal.signal(signal.SIGTERM, self._on_signal)
+        self._watch.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+
+    def check(self) -> None:
+        """Raise Stopped where that was asked for, even if a library has swallowed the signal's."""
+        if self._asked or self.reason:
+            raise Stopped
+
+    def commit(self) -> None:
+        """Do what comes now whole: whoever asks to stop comes too late. Raises Stopped."""
+        if self._over.is_set():
+            return
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self._over.set()
+        self._watch.join()
+        self.check()
+        append(self._folder, committed=True)
+
+    def _on_signal(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self._asked = True
+        raise Stopped
+
+    def _keep_limits(self) -> None:
+        """Stop a training that takes too long or too much memory."""
+        begun, process = time.monotonic(), psutil.Process()
+        while not self._over.wait(WATCH_S):
+            self.reason = _beyond(self._settings, time.monotonic() - begun, process)
+            if self.reason:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+                if not self._over.wait(STOP_S):  # it does not come to itself
+                    end(self._folder, "failed", reason=self.reason)
+                    os._exit(1)
+
+
+def _beyond(settings: Settings, taken_s: float, process: psutil.Process) -> Message | None:
+    """Say which limit a training has gone beyond."""
+    limit_mb, limit_s = settings.training_memory_limit_mb, settings.training_time_limit_s
+    if taken_s > limit_s:
+        return message(
+            "The training took longer than {limit} seconds (LOANAPP_TRAINING_TIME_LIMIT_S).",
+            limit=limit_s,
+        )
+    if limit_mb and process.memory_info().rss > limit_mb * 1_000_000:
+        return message(
+            "The training took more than {limit} MB (LOANAPP_TRAINING_MEMORY_LIMIT_MB).",
+            limit=limit_mb,
+        )
+    return None
 
 
 class Progress:
@@ -50,14 +131,17 @@ class Progress:
     ----------
     folder
         Of the job.
+    stopping
+        Asked at every step whether to go on.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._begun = folder, time.monotonic()
-        self._fit_begun = self._begun
+    def __init__(self, folder: Path, stopping: Stopping) -> None:
+        self._folder, self._stopping = folder, stopping
+        self._fit_begun = time.monotonic()
 
     def __call__(self, phase: str, epoch: Epoch | None = None) -> None:
-        """Tell a phase, or an epoch of the fit."""
+        """Tell a phase, or an epoch of the fit. Raises Stopped."""
+        self._stopping.check()
         share = SHARES[phase]
         facts: dict[str, Any] = {"phase": phase}
         if epoch:
@@ -81,34 +165,26 @@ def main(folder: Path) -> int:
     request = REQUEST.validate_json((folder / "request.json").read_bytes())
     settings = Settings(**request.settings)
     home = Home(settings.home)
+    jobs = Jobs(home)
     try:
         with FileLock(home.lock("training"), timeout=LOCK_WAIT_S):
-            if not _begin(folder, Jobs(home)):
+            if jobs.read(folder.name).state == "cancelled":  # before it began
+                _answer(STARTED)
                 return 0
-            configure_logging(settings, "training", terminal=False)
-            Jobs(home).recover()
-            _train(folder, home, settings, request)
+            with Stopping(folder, settings) as stopping:
+                _train(folder, jobs, settings, request, stopping)
     except Timeout:
         _answer(BUSY)
         return 75
     return 0
 
 
-def _begin(folder: Path, jobs: Jobs) -> bool:
-    """Say that the training runs, and in which process; from here a signal cancels it.
-
-    Returns False where it was cancelled before it began.
-    """
-    signal.signal(signal.SIGTERM, _cancel)
-    if jobs.read(folder.name).state == "cancelled":
-        _answer(STARTED)
-        return False
+def _begin(folder: Path) -> None:
+    """Say that the training runs."""
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    process = psutil.Process()
-    append(folder, state="running", pid=process.pid, process_started=process.create_time())
+    append(folder, state="running")
     _answer(STARTED)
-    return True
 
 
 def _answer(line: bytes) -> None:
@@ -118,47 +194,39 @@ def _answer(line: bytes) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _cancel(*_: object) -> None:
-    raise Cancelled
-
-
-def _train(folder: Path, home: Home, settings: Settings, request: Request) -> None:
-    done = Event()
-    watch = Thread(target=_watch, args=(folder, settings, done), daemon=True, name="watch")
-    watch.start()
+def _train(
+    folder: Path, jobs: Jobs, settings: Settings, request: Request, stopping: Stopping
+) -> None:
     try:
+        _begin(folder)
+        configure_logging(settings, "training", terminal=False)
+        jobs.recover()
         from loanapp.core.retraining import retrain
 
-        result = retrain(home, settings, request, folder / "data.parquet", Progress(folder), commit)
-        _end(folder, "finished", result=_as_json(result), share=1.0, seconds_left=0)
-    except Cancelled:
-        _end(folder, "cancelled")
-    except LoanappError as error:
-        logger.warning("training failed", extra={"job": folder.name, "why": str(error)})
-        _end(folder, "failed", reason=error.message)
-    except OSError as error:
+        rows, progress = folder / "data.parquet", Progress(folder, stopping)
+        result = retrain(settings, request, rows, progress, stopping.commit)
+        stopping.commit()
+        end(folder, "finished", result=_as_json(result), share=1.0)
+    except Stopped:
+        if stopping.reason:
+            end(folder, "failed", reason=stopping.reason)
+        else:
+            end(folder, "cancelled")
+    except Exception as error:
+        end(folder, "failed", reason=_reason(error))
         logger.exception("training failed", extra={"job": folder.name})
+
+
+def _reason(error: Exception) -> Message:
+    """Say why a training failed."""
+    if isinstance(error, LoanappError):
+        return error.message
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return message("There is not enough memory for this file.")
+    if isinstance(error, OSError):
         why = "The training could not write its files: {reason}."
-        _end(folder, "failed", reason=message(why, reason=error.strerror or str(error)))
-    except MemoryError:
-        _end(folder, "failed", reason=message("There is not enough memory for this file."))
-    except Exception:
-        logger.exception("training failed", extra={"job": folder.name})
-        why = "The training ended unexpectedly; logs/training.log says more."
-        _end(folder, "failed", reason=message(why))
-    finally:
-        done.set()
-
-
-def commit() -> None:
-    """Do the last steps whole: a cancellation that comes now comes too late."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def _end(folder: Path, state: str, **facts: Any) -> None:
-    """Say the last word; what it worked on goes first, since the disk may be full."""
-    clean(folder)
-    append(folder, state=state, finished_at=datetime.now(UTC), **facts)
+        return message(why, reason=error.strerror or type(error).__name__)
+    return message("The training ended unexpectedly; logs/training.log says more.")
 
 
 def _as_json(result: object) -> Any:
@@ -167,30 +235,6 @@ def _as_json(result: object) -> Any:
     from loanapp.core.answers import TrainingResult
 
     return TypeAdapter(TrainingResult).dump_python(result, mode="json")  # type: ignore[arg-type]
-
-
-def _watch(folder: Path, settings: Settings, done: Event) -> None:
-    """End the process when it takes too long or too much memory."""
-    process, begun = psutil.Process(), time.monotonic()
-    while not done.wait(WATCH_S):
-        reason: Message | None = None
-        if time.monotonic() - begun > settings.training_time_limit_s:
-            reason = message(
-                "The training took longer than {limit} seconds (LOANAPP_TRAINING_TIME_LIMIT_S).",
-                limit=settings.training_time_limit_s,
-            )
-        elif _too_large(process, settings.training_memory_limit_mb):
-            reason = message(
-                "The training took more than {limit} MB (LOANAPP_TRAINING_MEMORY_LIMIT_MB).",
-                limit=settings.training_memory_limit_mb,
-            )
-        if reason:
-            _end(folder, "failed", reason=reason)
-            os._exit(1)
-
-
-def _too_large(process: psutil.Process, limit_mb: int) -> bool:
-    return bool(limit_mb) and process.memory_info().rss > limit_mb * 1_000_000
 
 
 if __name__ == "__main__":

@@ -65,6 +65,8 @@ def test_history_knows_what_was_live_at_a_moment(client: TestClient) -> None:
     second, first = client.get("/history").json()
     between = client.get("/history", params={"at": first["at"]}).json()
     assert [entry["version"] for entry in between] == ["1"]
+    assert between[0]["metrics"]["MAE"] > 0
+    assert between[0]["data_hash"] == client.get("/models").json()[1]["data_hash"]
     now = client.get("/history", params={"at": datetime.now(UTC).isoformat()}).json()
     assert [entry["version"] for entry in now] == [second["version"]]
     assert client.get("/history?at=2001-01-01").json() == []

@@ -2,15 +2,17 @@
 
 import io
 import os
+import shutil
 import signal
 import time
+from pathlib import Path
 
-import psutil
 import pytest
 
 from loanapp.core.answers import TrainingOptions
 from loanapp.core.errors import TrainingBusy, TrainingFailed, UnknownJob
-from loanapp.core.jobs import Jobs, append
+from loanapp.core.events import append, fold
+from loanapp.core.jobs import Jobs
 from loanapp.core.service import Service
 
 
@@ -62,8 +64,7 @@ def test_a_killed_training_is_interrupted_and_the_next_one_works(
     before = service.predict(io.BytesIO(clients_csv))
     job = start(service, training_csv)
     wait_for(service, job.id, "fit")
-    pid = psutil.Process().children()[0].pid
-    os.kill(pid, signal.SIGKILL)
+    os.kill(fold(settings.home / "jobs" / job.id)["pid"], signal.SIGKILL)
     deadline = time.monotonic() + 5
     while service.job(job.id).active and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -113,22 +114,23 @@ def test_a_torn_last_event_does_not_hide_the_job(settings, service):
     folder = Jobs(service.home).folder(job.id)
     with (folder / "events.jsonl").open("ab") as events:
         events.write(b'{"state": "fai')
-    assert service.job(job.id) == job
-    append(folder, state="finished")
+    assert Jobs(service.home).read(job.id) == job
+    append(folder, state="failed")
+    assert Jobs(service.home).read(job.id).state == "failed"
 
 
 def test_a_start_clears_up_after_a_training_whose_machine_died(home, make_settings, service):
-    job = service.jobs()[0]
-    folder = Jobs(service.home).folder(job.id)
-    append(folder, state="running", pid=2**22 - 1, process_started=1.0)
+    ended = Jobs(service.home).folder(service.jobs()[0].id)
+    folder = Path(shutil.copytree(ended, ended.with_name("20990101")))
+    append(folder, state="running", finished_at=None, pid=2**22 - 1, process_started=1.0)
     (folder / "data.parquet").write_bytes(b"")
-    assert service.job(job.id).state == "interrupted"
+    assert service.job(folder.name).state == "interrupted"
     restarted = Service(make_settings(home))
     deadline = time.monotonic() + 10
     while (folder / "data.parquet").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not (folder / "data.parquet").exists()
-    assert restarted.job(job.id).finished_at is not None
+    assert restarted.job(folder.name).finished_at is not None
     restarted.close()
 
 

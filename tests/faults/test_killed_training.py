@@ -1,114 +1,159 @@
 """A training killed at any moment leaves the champion serving and nothing behind."""
 
 import io
-import os
-import time
-from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
-from loanapp.core.answers import TrainingOptions
+from loanapp.core.events import fold
 from loanapp.core.home import Home
 from loanapp.core.service import Service
-from loanapp.core.store.pointer import Pointer
-from tests.faults.killing import plant
+from loanapp.core.store.pointer import ModelUri, Pointer
+from loanapp.core.store.registry import Registry
+from loanapp.core.store.uri import tracking_uri
+from tests.faults.traces import leftovers, unfinished_runs, wait_until
+from tests.faults.warm import PLAIN_WRITE, Place
 
 pytestmark = pytest.mark.slow
 
-APPEND = "loanapp.core.jobs:append:after"
-PLACES = {
-    "read": (APPEND, {"phase": "read"}),
-    "fit": (APPEND, {"phase": "fit"}),
-    "epoch": (APPEND, {"epoch": "3"}),
-    "evaluate": (APPEND, {"phase": "evaluate"}),
-    "bundle": ("loanapp.core.model.bundle:save_bundle:after", {}),
-    "log": ("loanapp.core.store.tracking:Tracking._log_model:before", {}),
-    "register": ("loanapp.core.store.registry:Registry.register:after", {}),
-    "install": ("loanapp.core.store.promotion:install_bundle:after", {}),
-    "before the alias": ("loanapp.core.store.registry:Registry.set_champion:before", {}),
-    "between alias and pointer": ("loanapp.core.store.registry:Registry.set_champion:after", {}),
-    "before the preprocessor": ("loanapp.core.store.pointer:write_atomically:before", {}),
-    "after the pointer": ("loanapp.core.store.pointer:Pointer.write:after", {}),
+WORKER, RETRAINING = "loanapp.core.worker", "loanapp.core.retraining"
+TRACKING, REGISTRY = "loanapp.core.store.tracking", "loanapp.core.store.registry"
+PROMOTION, POINTER = "loanapp.core.store.promotion", "loanapp.core.store.pointer"
+TRAINING = "loanapp.core.model.training"
+
+PHASES = {
+    "read": (
+        Place(WORKER, "append", "after", {"phase": "read"}),
+        Place(RETRAINING, "gather", "before"),
+        Place(RETRAINING, "hash_request", "after"),
+    ),
+    "fit": (
+        Place(WORKER, "append", "after", {"phase": "fit"}),
+        Place(TRAINING, "make_features", "after"),
+        Place(TRAINING, "to_frame", "after"),
+    ),
+    "epoch": (
+        Place(WORKER, "append", "after", {"epoch": 1}),
+        Place(WORKER, "append", "before", {"epoch": 5}),
+        Place(WORKER, "append", "after", {"epoch": 20}),
+    ),
+    "evaluate": (
+        Place(WORKER, "append", "after", {"phase": "evaluate"}),
+        Place(TRAINING, "evaluate_model", "after"),
+        Place(RETRAINING, "compare_with", "before"),
+        Place(RETRAINING, "compare_with", "after"),
+    ),
+    "bundle": (
+        Place(WORKER, "append", "after", {"phase": "bundle"}),
+        Place(RETRAINING, "save_bundle", "after"),
+        Place(RETRAINING, "install_bundle", "before"),
+        Place(RETRAINING, "install_bundle", "after"),
+    ),
+    "log": (
+        Place(TRACKING, "Tracking._create_run", "after"),
+        Place(TRACKING, "Tracking._log_data", "after"),
+        Place(TRACKING, "Tracking._log_model", "before"),
+        Place(TRACKING, "Tracking._log_model", "after"),
+    ),
+    "register": (
+        Place(WORKER, "append", "after", {"committed": True}),
+        Place(REGISTRY, "Registry.register", "before"),
+        Place(REGISTRY, "Registry.register", "after"),
+    ),
+    "alias": (
+        Place(REGISTRY, "Registry.set_champion", "before"),
+        Place(REGISTRY, "Registry.record_move", "after"),
+        Place(REGISTRY, "Registry.set_champion", "after"),
+    ),
+    "pointer": (
+        Place(POINTER, "Path", "before"),  # written, not renamed yet
+        Place(PROMOTION, "write_atomically", "after"),
+        Place(POINTER, "write_atomically", "before"),
+        Place(POINTER, "sync", "before"),
+        Place(POINTER, "Pointer.write", "after"),
+    ),
+    "reload": (
+        Place(RETRAINING, "promote", "after"),
+        Place(WORKER, "_as_json", "after"),
+        Place(WORKER, "end", "before"),
+    ),
 }
 
-AFTER_THE_ALIAS = (
-    "between alias and pointer",
-    "before the preprocessor",
-    "after the pointer",
-)
+
+class Watched:
+    """A service whose every answer is held against the first one of the same version."""
+
+    def __init__(self, settings, clients_csv, answers):
+        self.service, self._clients, self._answers = Service(settings), clients_csv, answers
+        self.home = Home(settings.home)
+
+    def ask(self):
+        told = self.service.predict(io.BytesIO(self._clients))
+        first = self._answers.setdefault(told.model_version, told.amounts)
+        np.testing.assert_array_equal(told.amounts, first)
+        return told.model_version
+
+    def follow(self, job_id):
+        """Predict until a training has ended; gives its state."""
+        while self.service.job(job_id).active:
+            self.ask()
+        return self.service.job(job_id)
+
+    def serves_the_champion(self):
+        """Whether alias, pointer, health and answers name one version."""
+        champion = Registry(tracking_uri(self.home, None), "loanapp").champion()
+        return (
+            Pointer(self.home.pointer).read() == ModelUri("loanapp", champion)
+            and self.service.health().status == "ok"
+            and self.service.health().model_version == self.ask() == champion
+        )
 
 
-def leftovers(home):
-    """Give what a killed training left; the server may be removing it while this looks."""
-    return [
-        Path(folder, name)
-        for folder, folders, files in os.walk(home)
-        for name in (*folders, *files)
-        if name.startswith(".partial-") or (name.endswith(".parquet") and "jobs" in folder)
-    ]
-
-
-def wait_until(condition, limit_s):
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("phase", PHASES)
 def test_the_champion_serves_on_and_the_next_start_finds_order(
-    place, home, make_settings, training_csv, clients_csv, tmp_path, monkeypatch
+    phase, home, make_settings, training, clients_csv
 ):
-    where, condition = PLACES[place]
-    service = Service(make_settings(home))
-    before = service.predict(io.BytesIO(clients_csv))
-    monkeypatch.setenv("PYTHONPATH", plant(tmp_path / "killer", where, **condition))
-    job = service.start_training(io.BytesIO(training_csv), TrainingOptions(seed=9))
-    wait_until(lambda: not service.job(job.id).active, 120)
-    monkeypatch.delenv("PYTHONPATH")
-    assert service.job(job.id).state == "interrupted"
-    assert Pointer(Home(home).pointer).read() is not None
+    answers = {}
+    for place in PHASES[phase]:
+        watched = Watched(make_settings(home), clients_csv, answers)
+        before = watched.ask()
+        job_id = training(watched.service, place)
+        pid = fold(home / "jobs" / job_id)["pid"]
+        ended = watched.follow(job_id)
+        assert ended.state == "interrupted", (place, ended)
+        assert "killed" in str(ended.reason)
+        assert Pointer(Home(home).pointer).read() is not None
+        wait_until(watched.serves_the_champion, 5)
+        moved = phase in ("pointer", "reload") or place == PHASES["alias"][-1]
+        assert (watched.ask() != before) is moved, place
+        watched.service.close()
 
-    registered = "2" if place in AFTER_THE_ALIAS else "1"
-    wait_until(lambda: service.health().model_version == registered, 5)
-    after = service.predict(io.BytesIO(clients_csv))
-    if after.model_version == "1":
-        np.testing.assert_array_equal(after.amounts, before.amounts)
-    service.close()
+        restarted = Watched(make_settings(home), clients_csv, answers)
+        wait_until(lambda: leftovers(home) == [], 30)
+        wait_until(lambda s=restarted.service, j=job_id: s.job(j).finished_at, 30)
+        assert restarted.serves_the_champion()
+        assert restarted.service.history()[0].version == restarted.ask()
+        wait_until(lambda: unfinished_runs(home) == [], 60)
+        assert not psutil.pid_exists(pid)
+        restarted.service.close()
 
-    restarted = Service(make_settings(home))
-    wait_until(lambda: leftovers(home) == [], 10)
-    assert restarted.health().status == "ok"
-    assert restarted.health().model_version == registered
-    assert restarted.job(job.id).finished_at is not None
-    restarted.close()
-    assert [
-        p for p in psutil.Process().children(recursive=True) if "loanapp.core.worker" in p.cmdline()
-    ] == []
-
-
-def test_after_a_kill_the_next_training_works(
-    home, make_settings, training_csv, tmp_path, monkeypatch
-):
-    service = Service(make_settings(home))
-    monkeypatch.setenv("PYTHONPATH", plant(tmp_path / "killer", PLACES["register"][0]))
-    first = service.start_training(io.BytesIO(training_csv), TrainingOptions(seed=9))
-    wait_until(lambda: not service.job(first.id).active, 120)
-    monkeypatch.delenv("PYTHONPATH")
-    second = service.start_training(io.BytesIO(training_csv), TrainingOptions(seed=9, force=True))
-    *_, ended = service.follow(second.id)
+    last = Watched(make_settings(home), clients_csv, answers)
+    ended = last.follow(training(last.service))
     assert ended.state == "finished", ended.reason
-    assert service.health().model_version == ended.result.model_version
+    assert last.ask() == ended.result.model_version
     assert leftovers(home) == []
-    service.close()
+    last.service.close()
 
 
-def test_control_a_plain_write_is_torn_by_a_kill(home, tmp_path):
-    """Show that the tests above would see a torn pointer: this write is not the product's."""
-    pointer = Home(home).pointer
-    with pointer.open("w") as file:
-        file.write("models:/loan")
-        file.flush()
-        assert Pointer(pointer).read() is None
+def test_control_with_a_plain_write_the_same_kill_leaves_a_torn_pointer(
+    home, make_settings, training, clients_csv
+):
+    """Break the write as the product must not: the checks above then fail."""
+    watched = Watched(make_settings(home, alias_check_s=3600), clients_csv, {})
+    ended = watched.follow(training(watched.service, PLAIN_WRITE))
+    assert ended.state == "interrupted"
+    assert Pointer(Home(home).pointer).read() is None
+    assert watched.service.health().status == "degraded"
+    assert watched.ask() == "1"
+    watched.service.close()

@@ -5,17 +5,15 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import httpx
 import psutil
 import pytest
 
-from loanapp.core.answers import TrainingOptions
-from loanapp.core.data.samples import sample_csv
 from loanapp.core.home import Home
-from loanapp.core.model.metrics import compare
 from loanapp.core.service import Service
-from loanapp.core.store.decision import decide
 from loanapp.core.store.pointer import ModelUri, Pointer
 from loanapp.core.store.promotion import promotion_lock
 
@@ -29,27 +27,80 @@ def home(two_versions_home, tmp_path, copying):
     return copying(two_versions_home, tmp_path / "home")
 
 
+@dataclass(frozen=True)
+class Server:
+    """An API server in a process of its own."""
+
+    process: subprocess.Popen
+    address: str
+
+    def version(self):
+        return httpx.get(f"{self.address}/health").json()["model_version"]
+
+    def memory(self):
+        return psutil.Process(self.process.pid).memory_info().rss
+
+
 @pytest.fixture
-def servers(home, monkeypatch):
-    """Two API servers over one home."""
-    monkeypatch.setenv("LOANAPP_HOME", str(home))
-    monkeypatch.setenv("LOANAPP_LOG_LEVEL", "ERROR")
+def start_servers(home, monkeypatch):
+    """Start two API servers over one home."""
     started = []
-    for _ in range(2):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "loanapp", "api", "--port", "0"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        started.append(process)
-    addresses = [f"http://127.0.0.1:{_port(p)}" for p in started]
-    for address in addresses:
-        _wait(lambda a=address: httpx.get(f"{a}/ready").status_code == 200)
-    yield addresses
+
+    def start(**settings):
+        monkeypatch.setenv("LOANAPP_HOME", str(home))
+        monkeypatch.setenv("LOANAPP_LOG_LEVEL", "ERROR")
+        for name, value in settings.items():
+            monkeypatch.setenv(f"LOANAPP_{name.upper()}", value)
+        for _ in range(2):
+            command = [sys.executable, "-m", "loanapp", "api", "--port", "0"]
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            started.append(subprocess.Popen(command, **quiet))
+        servers = [Server(p, f"http://127.0.0.1:{_port(p)}") for p in started]
+        for server in servers:
+            _wait(lambda s=server: httpx.get(f"{s.address}/ready").status_code == 200)
+        return servers
+
+    yield start
     for process in started:
         process.terminate()
     for process in started:
         process.wait(30)
+
+
+@contextmanager
+def under_load(servers, service, few):
+    """Ask both servers all the time; gives the versions that answered, and what was wrong."""
+    expected, answered, wrong, stop = {}, [], [], threading.Event()
+    for version in ("1", "2"):
+        service.promote(version)
+        expected[version] = service.predict(io.BytesIO(few)).amounts.tolist()
+
+    def ask(address):
+        with httpx.Client(base_url=address, timeout=30) as client:
+            while not stop.is_set():
+                answer = client.post("/predict", content=few, headers={"Content-Type": "text/csv"})
+                told = answer.json()
+                if answer.status_code != 200:
+                    wrong.append(told)
+                elif told["predictions"] != expected[told["model_version"]]:
+                    wrong.append(told["model_version"])
+                answered.append(told.get("model_version"))
+
+    askers = [threading.Thread(target=ask, args=(server.address,)) for server in servers]
+    for asker in askers:
+        asker.start()
+    try:
+        yield answered, wrong
+    finally:
+        stop.set()
+        for asker in askers:
+            asker.join()
+
+
+@pytest.fixture
+def few(clients_csv):
+    """Twenty clients."""
+    return b"\n".join(clients_csv.splitlines()[:21]) + b"\n"
 
 
 def _port(process):
@@ -77,108 +128,46 @@ def _wait(condition, limit_s=60):
 
 
 def test_promotions_under_load_fail_no_request_and_mix_no_answer(
-    servers, home, make_settings, clients_csv
+    start_servers, home, make_settings, few
 ):
-    few = b"\n".join(clients_csv.splitlines()[:21]) + b"\n"
-    service = Service(make_settings(home))
-    expected = {}
-    for version in ("1", "2"):
-        service.promote(version)
-        expected[version] = service.predict(io.BytesIO(few)).amounts.tolist()
-    stop, wrong, answered = threading.Event(), [], []
-
-    def ask(address):
-        with httpx.Client(base_url=address, timeout=30) as client:
-            while not stop.is_set():
-                answer = client.post("/predict", content=few, headers={"Content-Type": "text/csv"})
-                told = answer.json()
-                if answer.status_code != 200:
-                    wrong.append(told)
-                elif told["predictions"] != expected[told["model_version"]]:
-                    wrong.append(told["model_version"])
-                answered.append(told.get("model_version"))
-
-    askers = [threading.Thread(target=ask, args=(address,)) for address in servers]
-    for asker in askers:
-        asker.start()
-    for number in range(PROMOTIONS):
-        service.promote(str(1 + number % 2))
-    last = str(1 + (PROMOTIONS - 1) % 2)
-    begun = time.monotonic()
-    for address in servers:
-        _wait(lambda a=address: httpx.get(f"{a}/health").json()["model_version"] == last, 2)
-    assert time.monotonic() - begun < 2
-    stop.set()
-    for asker in askers:
-        asker.join()
+    servers, service = start_servers(), Service(make_settings(home))
+    slowest = 0.0
+    with under_load(servers, service, few) as (answered, wrong):
+        for number in range(PROMOTIONS):
+            version = str(1 + number % 2)
+            service.promote(version)
+            if number % 20 in (18, 19):  # from either version to the other
+                promoted = time.monotonic()
+                for server in servers:
+                    _wait(lambda s=server, v=version: s.version() == v, 10)
+                slowest = max(slowest, time.monotonic() - promoted)
+    assert slowest < 2
     assert wrong == []
     assert set(answered) == {"1", "2"}
-    assert len(service.history()) == 2 + 2 + PROMOTIONS
+    history = service.history()
+    assert len(history) == 2 + 2 + PROMOTIONS
+    assert {entry.action for entry in history} == {"train", "promote"}
     service.close()
 
 
-def test_reloads_do_not_make_the_memory_grow(home, make_settings, clients_csv):
-    service = Service(make_settings(home, alias_check_s=3600))
-    pointer, process = Pointer(Home(home).pointer), psutil.Process()
+def test_reloads_under_load_do_not_make_a_server_grow(start_servers, home, make_settings, few):
+    servers = start_servers(alias_check_s="3600")
+    service, pointer = Service(make_settings(home, alias_check_s=3600)), Pointer(Home(home).pointer)
 
     def reload(times):
         for number in range(times):
+            version = str(1 + number % 2)
             with promotion_lock(Home(home)):
-                pointer.write(ModelUri("loanapp", str(1 + number % 2)))
-            service.predict(io.BytesIO(clients_csv))
+                pointer.write(ModelUri("loanapp", version))
+            for server in servers:
+                _wait(lambda s=server, v=version: s.version() == v)
 
-    reload(50)
-    before = process.memory_info().rss
-    reload(RELOADS)
-    assert process.memory_info().rss - before < 20_000_000
-    service.close()
-
-
-def test_a_challenger_trained_on_shuffled_amounts_is_not_promoted(home, make_settings, schema):
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.csv as pa_csv
-
-    from loanapp.core.data.samples import sample_clients
-
-    clients = sample_clients(schema, 400, seed=21)
-    place = clients.column_names.index(schema.target.name)
-    shuffled = np.random.default_rng(0).permutation(clients[schema.target.name].to_numpy())
-    sink = io.BytesIO()
-    pa_csv.write_csv(clients.set_column(place, schema.target.name, pa.array(shuffled)), sink)
-    service = Service(make_settings(home))
-    options = TrainingOptions(promotion="better", seed=3)
-    job = service.start_training(io.BytesIO(sink.getvalue()), options)
-    *_, ended = service.follow(job.id)
-    assert ended.state == "finished", ended.reason
-    assert not ended.result.promoted
-    assert service.health().model_version == "2"
-    service.close()
-
-
-def test_better_promotes_none_that_is_really_worse_by_more_than_the_margin(schema):
-    """Fifty challengers of known quality, judged on held-out samples of a usual size."""
-    import numpy as np
-
-    rng = np.random.default_rng(4)
-    for _ in range(50):
-        actual = rng.normal(20_000, 8_000, 400)
-        champion = actual + rng.normal(0, 3_000, 400)
-        worse = rng.uniform(1.06, 1.5)
-        challenger = actual + rng.normal(0, 3_000 * worse, 400)
-        judged = compare(actual, champion, challenger)
-        live, _ = decide("better", "1", judged, judged, 2.0)
-        assert not live
-
-
-def test_all_data_trains_on_earlier_files_too_without_double_rows(home, make_settings, schema):
-    service = Service(make_settings(home))
-    new = sample_csv(schema, 100, seed=31)
-    job = service.start_training(io.BytesIO(new), TrainingOptions(data="all", seed=1))
-    *_, ended = service.follow(job.id)
-    assert ended.state == "finished", ended.reason
-    assert ended.result.n_rows == 100 + 400 + 400
-    job = service.start_training(io.BytesIO(new), TrainingOptions(data="all", seed=2))
-    *_, ended = service.follow(job.id)
-    assert ended.result.n_rows == 900
+    with under_load(servers, service, few) as (answered, wrong):
+        reload(50)
+        before = [server.memory() for server in servers]
+        reload(RELOADS)
+        after = [server.memory() for server in servers]
+    assert wrong == []
+    assert set(answered) == {"1", "2"}
+    assert max(now - then for now, then in zip(after, before, strict=True)) < 20_000_000
     service.close()

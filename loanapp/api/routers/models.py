@@ -26,7 +26,10 @@ def models(service: ServiceDep, answering: AnsweringDep) -> Response:
 def rollback(
     service: ServiceDep, answering: AnsweringDep, decision: Decision | None = None
 ) -> Response:
-    """Make the version that served before serve again."""
+    """Make the version that served before serve again.
+
+    A second rollback goes further back; to go forward again, promote a version.
+    """
     decision = decision or Decision()
     model = service.rollback(author=decision.author, reason=decision.reason)
     return answering(ModelVersion, model)

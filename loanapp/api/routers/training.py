@@ -118,5 +118,8 @@ async def _events(
 
 @router.delete("/jobs/{job_id}", response_model=Job)
 def cancel(job_id: JobId, service: ServiceDep, answering: AnsweringDep) -> Response:
-    """Stop a training; one that has ended stays as it is."""
+    """Stop a training, within two seconds and without a trace.
+
+    One that has ended, or is already about to go live, stays as it is: the answer says.
+    """
     return answering(Job, service.cancel(job_id))

@@ -18,6 +18,7 @@ import json
 import os
 import pickle
 import zipfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,6 +54,11 @@ ARRAYS, CONTRACT, PROFILE, EVALUATION = (
 )
 GRAPH, PREPROCESSOR, MANIFEST = "model.onnx", "preprocessor.pkl", "manifest.json"
 CANARY_ROWS = 8
+FOREIGN = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError,
+    RecursionError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What reading and scoring a file that is no bundle of ours may raise."""
 SPAN = 32_768  # a multiple of the forward pass's blocks: the same rows give the same bits
 
 _PROFILE = TypeAdapter(tuple[ColumnProfile, ...])
@@ -224,9 +230,9 @@ class Bundle:
                 folder,
             )
             bundle._sing()
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            if isinstance(error, InvalidBundle):
-                raise
+        except InvalidBundle:
+            raise
+        except FOREIGN as error:
             raise _invalid(folder, _first_line(error)) from error
         return bundle
 

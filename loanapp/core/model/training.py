@@ -105,6 +105,14 @@ def split_rows(data: pa.Table, schema: Schema, share: float) -> Split:
     return Split(data.filter(pa.compute.invert(held_out)), data.filter(held_out))
 
 
+def unseen(rows: pa.Table, trained_on: pa.Table, schema: Schema) -> pa.Table:
+    """Leave out the clients that a model was trained on, as far as the columns of both tell."""
+    columns = {*rows.column_names} & {*trained_on.column_names}
+    names = [f.name for f in schema.features() if f.name in columns]
+    seen = np.isin(row_hashes(rows, names), row_hashes(trained_on, names))
+    return rows.filter(pa.array(~seen))
+
+
 def train(
     data: pa.Table,
     schema: Schema,

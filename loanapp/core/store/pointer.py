@@ -47,14 +47,14 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(partial).unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder survive a power cut, where the system can."""
+def sync(path: Path) -> None:
+    """Make a file, or the renames in a folder, survive a power cut, where the system can."""
     if os.name != "posix":
         return
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -77,7 +77,7 @@ class Pointer:
         """Give the version that serves; None where there is no pointer, or not a readable one."""
         try:
             return ModelUri.parse(self._path.read_text("utf-8"))
-        except (FileNotFoundError, UnicodeDecodeError):
+        except (OSError, UnicodeDecodeError):
             return None
 
     def write(self, uri: ModelUri) -> None:
@@ -89,6 +89,6 @@ class Pointer:
         """Give a mark that changes with every write; None where there is no pointer."""
         try:
             status = self._path.stat()
-        except FileNotFoundError:
+        except OSError:
             return None
         return status.st_mtime_ns, status.st_ino, status.st_size

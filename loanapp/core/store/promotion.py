@@ -17,7 +17,7 @@ from filelock import FileLock
 from loanapp.core.errors import InvalidBundle, message
 from loanapp.core.home import PARTIAL, Home
 from loanapp.core.model.bundle import PREPROCESSOR, Bundle
-from loanapp.core.store.pointer import ModelUri, Pointer, sync_folder, write_atomically
+from loanapp.core.store.pointer import ModelUri, Pointer, sync, write_atomically
 from loanapp.core.store.records import Action, ModelVersion
 from loanapp.core.store.registry import Registry
 from loanapp.core.store.tracking import BUNDLE_ARTIFACT, connect, store_errors
@@ -58,57 +58,64 @@ def promote(
         _point(home, ModelUri(model_name, model.version))
 
 
-def reconcile(home: Home, champion: str | None, model_name: str) -> bool:
-    """Make the pointer say what the alias says, if the version's bundle lies here.
+def reconcile(home: Home, registry: Registry, model_name: str) -> ModelUri | None:
+    """Make the pointer name what the alias names; gives that.
 
-    Returns
-    -------
-    bool
-        False where the champion's bundle is not on this machine: it has to be fetched.
+    Raises
+    ------
+    InvalidBundle
+        The version's bundle is not on this machine, or broken: it has to be fetched.
+    StoreUnavailable
+        The registry does not answer.
     """
-    pointed = Pointer(home.pointer).read()
-    if champion is None or (pointed and pointed.version == champion):
-        return True
-    if not home.bundle(champion).is_dir():
-        return False
     with promotion_lock(home):
+        champion = registry.champion()  # under the lock: nobody is just about to change it
+        if champion is None:
+            return None
+        uri = ModelUri(model_name, champion)
         Bundle.load(home.bundle(champion))
-        _point(home, ModelUri(model_name, champion))
-    logger.info("pointer follows the alias", extra={"version": champion})
-    return True
+        if Pointer(home.pointer).read() != uri:
+            _point(home, uri)
+            logger.info("pointer follows the alias", extra={"version": champion})
+        return uri
 
 
 def install_bundle(home: Home, folder: Path, version: str) -> None:
     """Put a finished bundle at its place, whole or not at all."""
     target = home.bundle(version)
+    for file in folder.iterdir():
+        sync(file)
     if target.exists():
         shutil.rmtree(target)
     folder.rename(target)
-    sync_folder(home.bundles)
+    sync(home.bundles)
 
 
 def fetch_bundle(home: Home, uri: str, model: ModelVersion) -> Bundle:
     """Give a version's bundle, brought from the run's artefacts where it is not here, or broken.
 
+    Only to be called under the promotion lock.
+
     Raises
     ------
     InvalidBundle
         The run has no bundle, or it does not pass its check.
+    StoreUnavailable
+        The run's artefacts cannot be had.
     """
     try:
         return Bundle.load(home.bundle(model.version))
-    except InvalidBundle:
-        logger.info("bundle fetched from the store", extra={"version": model.version})
-    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=home.bundles) as folder:
-        try:
-            with store_errors():
-                path = connect(uri).download_artifacts(model.run_id, BUNDLE_ARTIFACT, folder)
-        except Exception as error:
+    except InvalidBundle as error:
+        logger.warning("bundle fetched anew", extra={"why": str(error)})
+    with store_errors(), tempfile.TemporaryDirectory(prefix=PARTIAL, dir=home.bundles) as folder:
+        client = connect(uri)
+        if not model.run_id or not client.list_artifacts(model.run_id, BUNDLE_ARTIFACT):
             raise InvalidBundle(
                 message("Version {version} has no scoring artefact.", version=model.version)
-            ) from error
-        Bundle.load(Path(path))
-        install_bundle(home, Path(path), model.version)
+            )
+        path = Path(client.download_artifacts(model.run_id, BUNDLE_ARTIFACT, folder))
+        Bundle.load(path)
+        install_bundle(home, path, model.version)
     return Bundle.load(home.bundle(model.version))
 
 

@@ -56,9 +56,13 @@ class ModelVersion(VersionFacts):
 class HistoryEntry:
     """One change of the model that serves. The list of them is append-only."""
 
-    at: datetime
+    at: Annotated[datetime, Doc(description="Since when this version was live.")]
     version: str
     previous: str | None
-    action: Action
+    action: Annotated[
+        Action, Doc(description="`reconcile`: the alias was moved in MLflow, and was followed.")
+    ]
     author: str = ""
     reason: str = ""
+    data_hash: Annotated[str | None, Doc(description="SHA-256 of its training rows.")] = None
+    metrics: Annotated[Metrics | None, Doc(description="On its held-out rows.")] = None

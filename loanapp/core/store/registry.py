@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -18,8 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
-from loanapp.core.errors import UnknownVersion, message
-from loanapp.core.store.reading import CHAMPION, TIMEOUT_S, StoredVersion, make_reader
+from loanapp.core.store.backends import TIMEOUT_S, StoredVersion, make_backend, unknown
 from loanapp.core.store.records import Action, HistoryEntry, ModelVersion, VersionFacts
 from loanapp.core.store.tracking import DATA_ARTIFACT, LoggedRun, connect, store_errors
 
@@ -47,7 +46,7 @@ class Registry:
 
     def __init__(self, uri: str, model_name: str, wait_s: float = TIMEOUT_S) -> None:
         self._uri, self._name = uri, model_name
-        self._reader = make_reader(uri, model_name, wait_s)
+        self._backend = make_backend(uri, model_name, wait_s)
         self._connecting = Lock()
         self._connected: MlflowClient | None = None
 
@@ -66,14 +65,14 @@ class Registry:
     def versions(self) -> list[ModelVersion]:
         """The versions, newest first."""
         champion = self.champion()
-        return [_read(stored, champion) for stored in self._reader.versions()]
+        return [_read(stored, champion) for stored in self._backend.versions()]
 
     def version(self, version: str) -> ModelVersion:
         """One version. Raises UnknownVersion."""
         for found in self.versions():
             if found.version == version:
                 return found
-        raise UnknownVersion(message("There is no version {version}.", version=version))
+        raise unknown(version)
 
     def find(self, request_hash: str) -> ModelVersion | None:
         """The newest version that the same request made; None where there is none."""
@@ -96,67 +95,66 @@ class Registry:
 
     def champion(self) -> str | None:
         """The version that serves; None where none was promoted."""
-        return self._reader.champion()
+        return self._backend.champion()
 
     def set_champion(
         self, version: str, *, action: Action, author: str = "", reason: str = ""
     ) -> HistoryEntry:
         """Make a version the champion, and write so in the history.
 
+        Only to be called under the promotion lock. Raises UnknownVersion.
+        """
+        self.record_move()
+        entry = self._entry(version, self.champion(), action, author, reason)
+        self._backend.set_champion(version, *_as_tag(entry))
+        _log(entry)
+        return entry
+
+    def record_move(self) -> HistoryEntry | None:
+        """Write in the history where the alias was moved elsewhere: in MLflow, in a notebook.
+
         Only to be called under the promotion lock.
         """
-        previous = self.champion()
-        entry = HistoryEntry(datetime.now(UTC), version, previous, action, author, reason)
-        with store_errors():
-            self._client.set_registered_model_alias(self._name, CHAMPION, version)
-            key = f"{HISTORY}{entry.at:%Y%m%dT%H%M%S.%fZ}"
-            self._client.set_registered_model_tag(self._name, key, _ENTRY.dump_json(entry).decode())
-        logger.info(
-            "champion set", extra={"version": version, "previous": previous, "action": action}
-        )
+        champion, live = self.champion(), next(iter(self.history()), None)
+        previous = live.version if live else None
+        if champion is None or champion == previous:
+            return None
+        entry = self._entry(champion, previous, "reconcile")
+        self._backend.add_tag(*_as_tag(entry))
+        _log(entry)
         return entry
 
     def history(self) -> list[HistoryEntry]:
         """Every change of the champion, newest first."""
-        tags = self._reader.tags()
+        tags = self._backend.tags()
         keys = sorted((key for key in tags if key.startswith(HISTORY)), reverse=True)
         return [_ENTRY.validate_json(tags[key]) for key in keys]
 
+    def _entry(
+        self, version: str, previous: str | None, action: Action, author: str = "", reason: str = ""
+    ) -> HistoryEntry:
+        model = self.version(version)
+        moment = datetime.now(UTC)
+        return HistoryEntry(
+            moment, version, previous, action, author, reason, model.data_hash, model.metrics
+        )
+
     @property
     def _client(self) -> MlflowClient:
-        """MLflow's own client: for writing, and imported only then."""
+        """MLflow's own client: for registering and for artefacts, and imported only then."""
         with self._connecting:
             if self._connected is None:
                 self._connected = connect(self._uri)
             return self._connected
 
 
-def live_at(history: Sequence[HistoryEntry], moment: datetime) -> HistoryEntry | None:
-    """The entry that made the model of a moment live; None: nothing served then.
-
-    Parameters
-    ----------
-    history
-        Newest first.
-    moment
-        Without a time zone it is taken as UTC.
-    """
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return next((entry for entry in history if entry.at <= aware), None)
+def _as_tag(entry: HistoryEntry) -> tuple[str, str]:
+    return f"{HISTORY}{entry.at:%Y%m%dT%H%M%S.%fZ}", _ENTRY.dump_json(entry).decode()
 
 
-def previous_champion(history: Sequence[HistoryEntry], champion: str | None) -> str:
-    """The version that served before the champion.
-
-    Raises
-    ------
-    UnknownVersion
-        None did.
-    """
-    for entry in history:
-        if entry.version == champion and entry.previous not in (None, champion):
-            return str(entry.previous)
-    raise UnknownVersion(message("There is no earlier version to go back to."))
+def _log(entry: HistoryEntry) -> None:
+    facts = {"version": entry.version, "previous": entry.previous, "action": entry.action}
+    logger.info("champion set", extra=facts)
 
 
 def _read(stored: StoredVersion, champion: str | None) -> ModelVersion:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
 
 from loanapp.core.errors import StoreUnavailable, message
 from loanapp.core.home import PARTIAL, Home
@@ -68,15 +74,21 @@ def connect(uri: str) -> MlflowClient:
 @contextmanager
 def store_errors() -> Iterator[None]:
     """Turn what MLflow, the database and the disk raise into StoreUnavailable."""
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, OSError) and not _of_the_store(error):
+            raise
         raise StoreUnavailable(
             message("The model store does not answer: {reason}", reason=_first_line(error))
         ) from error
+
+
+def _of_the_store(error: Exception) -> bool:
+    """Recognise an error of MLflow's or its database's without importing either."""
+    return any(
+        kind.__module__.startswith(("mlflow.", "sqlalchemy.")) for kind in type(error).__mro__
+    )
 
 
 def _first_line(error: Exception) -> str:
@@ -100,8 +112,11 @@ class Tracking:
         self._home, self._uri, self._experiment = home, uri, experiment
         self._client = connect(uri)
 
-    def log(self, trained: TrainedModel, bundle: Path, tags: Mapping[str, str]) -> LoggedRun:
-        """Write one run.
+    @contextmanager
+    def logged(
+        self, trained: TrainedModel, bundle: Path, tags: Mapping[str, str]
+    ) -> Iterator[LoggedRun]:
+        """Write one run; whoever stops the training inside the block takes it away again.
 
         Parameters
         ----------
@@ -118,12 +133,7 @@ class Tracking:
             The run is marked as failed where that is still possible.
         """
         with store_errors():
-            run = self._client.create_run(
-                self._experiment_id(),
-                run_name=tags.get(FILE),
-                tags={**tags, HOME: str(self._home.path)},
-            )
-            run_id = run.info.run_id
+            run_id = self._create_run(tags)
             try:
                 self._log_numbers(run_id, trained)
                 self._log_data(run_id, trained)
@@ -131,17 +141,18 @@ class Tracking:
                 self._client.log_artifacts(run_id, str(bundle), BUNDLE_ARTIFACT)
                 source = self._log_model(run_id, trained)
                 self._client.set_terminated(run_id)
+                logger.info("run logged", extra={"run": run_id})
+                yield LoggedRun(run_id, source)
             except Exception:
-                self._client.set_terminated(run_id, "FAILED")
+                with suppress(Exception):
+                    self._client.set_terminated(run_id, "FAILED")
                 raise
-            except BaseException:  # cancelled: nothing stays behind
-                self._client.delete_run(run_id)
+            except BaseException:
+                self._discard(run_id)
                 raise
-        logger.info("run logged", extra={"run": run_id})
-        return LoggedRun(run_id, source)
 
-    def close_interrupted(self) -> None:
-        """End the runs of this home whose process is gone.
+    def discard_interrupted(self) -> None:
+        """Take the runs of this home away whose process is gone.
 
         Only to be called under the training lock.
         """
@@ -151,7 +162,26 @@ class Tracking:
                 return
             wanted = f"attributes.status = 'RUNNING' AND tags.`{HOME}` = '{self._home.path}'"
             for run in self._client.search_runs([experiment.experiment_id], wanted):
-                self._client.set_terminated(run.info.run_id, "KILLED")
+                self._discard(run.info.run_id)
+
+    def _discard(self, run_id: str) -> None:
+        """Delete a run with its model and their files."""
+        experiment_id = self._client.get_run(run_id).info.experiment_id
+        its = f"source_run_id = '{run_id}'"
+        for model in self._client.search_logged_models([experiment_id], its):
+            self._client.delete_logged_model(model.model_id)
+            shutil.rmtree(self._home.artifacts / "models" / model.model_id, ignore_errors=True)
+        self._client.delete_run(run_id)
+        shutil.rmtree(self._home.artifacts / run_id, ignore_errors=True)
+        logger.warning("unfinished run taken away", extra={"run": run_id})
+
+    def _create_run(self, tags: Mapping[str, str]) -> str:
+        run = self._client.create_run(
+            self._experiment_id(),
+            run_name=tags.get(FILE),
+            tags={**tags, HOME: str(self._home.path)},
+        )
+        return str(run.info.run_id)
 
     def _experiment_id(self) -> str:
         found = self._client.get_experiment_by_name(self._experiment)
@@ -247,3 +277,29 @@ def environment_tags() -> dict[str, str]:
     """Name the versions that a model was made with."""
     names = ("loanapp", "keras", "scikit-learn", "numpy")
     return {"python": platform.python_version(), **{name: installed(name) for name in names}}
+
+
+def discard_elsewhere(home: Home, uri: str, experiment: str) -> None:
+    """Take away what interrupted trainings left in MLflow, in a process of its own.
+
+    It takes MLflow seconds, and a server never imports it.
+    """
+    process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+        [sys.executable, "-m", __name__, str(home.path), uri, experiment],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    Thread(target=process.wait, daemon=True, name="reap-discard").start()
+
+
+def main(home: str, uri: str, experiment: str) -> None:
+    """Take away what interrupted trainings left in MLflow, unless one runs: it will."""
+    place = Home(Path(home))
+    tracking = Tracking(place, uri, experiment)
+    with suppress(Timeout), FileLock(place.lock("training"), timeout=0):
+        tracking.discard_interrupted()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -85,7 +85,8 @@ def show_ended(job: Job) -> None:
         st.info(_("The training was cancelled; nothing was changed."), icon=":material/block:")
     elif job.state == "interrupted":
         st.warning(
-            _("The training was interrupted; nothing was changed. Start it again."),
+            _("The training was interrupted. Start it again.")
+            + (f" {say(job.reason)}" if job.reason else ""),
             icon=":material/power_off:",
         )
     else:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from loanapp.core.answers import HistoryEntry, ModelVersion
 from loanapp.core.data.schema import Field
+from loanapp.core.store.history import earlier_champion
 from loanapp.ui.backend import settings
 from loanapp.ui.components.choices import policy_name
 from loanapp.ui.components.metrics import compare_models, explain_mae, explain_r2
@@ -177,9 +178,9 @@ def offer_promotion(version: str, live: str | None, *, key: str) -> None:
     ask()
 
 
-def offer_rollback(history: Sequence[HistoryEntry]) -> None:
+def offer_rollback(history: Sequence[HistoryEntry], models: Sequence[ModelVersion]) -> None:
     """Offer to go back to the version that was live before, once it is confirmed."""
-    before = next((entry.previous for entry in history if entry.previous), None)
+    before = earlier_champion(history, {model.version for model in models})
     if before is None:
         return
     if st.button(

@@ -4,18 +4,26 @@ import hashlib
 import io
 import json
 import pickle
+import random
 import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from loanapp.core.errors import InvalidBundle, UnknownVersion
+from loanapp.core.errors import InvalidBundle, StoreUnavailable, UnknownVersion
 from loanapp.core.home import Home
+from loanapp.core.model.bundle import Bundle
 from loanapp.core.service import Service
 from loanapp.core.store.follower import Follower
+from loanapp.core.store.history import live_at
 from loanapp.core.store.pointer import ModelUri, Pointer
-from loanapp.core.store.promotion import reconcile
-from loanapp.core.store.registry import Registry, live_at, previous_champion
+from loanapp.core.store.registry import Registry
+from loanapp.core.store.tracking import connect
 from loanapp.core.store.uri import tracking_uri
 
 
@@ -45,8 +53,12 @@ def test_a_promotion_changes_alias_pointer_preprocessor_and_history(home, servic
 
 
 def test_a_rollback_goes_to_the_version_that_served_before(service):
-    assert service.rollback(reason="too bold").version == "1"
-    assert service.history()[0].action == "rollback"
+    assert service.rollback(author="Camille", reason="too bold").version == "1"
+    newest = service.history()[0]
+    assert (newest.action, newest.author, newest.reason) == ("rollback", "Camille", "too bold")
+    with pytest.raises(UnknownVersion, match="no earlier version"):
+        service.rollback()
+    assert service.health().model_version == "1"
 
 
 def test_history_answers_which_version_was_live_when(service):
@@ -55,12 +67,10 @@ def test_history_answers_which_version_was_live_when(service):
     assert live_at(history, first.at).version == "1"
     assert live_at(history, second.at).version == "2"
     assert live_at(history, first.at.replace(year=1999)) is None
-
-
-def test_there_is_nothing_before_the_first_version(service):
-    first = service.history()[-1:]
-    with pytest.raises(UnknownVersion):
-        previous_champion(first, "1")
+    for entry in history:
+        model = next(m for m in service.models() if m.version == entry.version)
+        assert (entry.data_hash, entry.metrics) == (model.data_hash, model.metrics)
+        assert len(entry.data_hash) == 64
 
 
 def test_an_unknown_version_is_not_promoted(home, service):
@@ -69,27 +79,109 @@ def test_an_unknown_version_is_not_promoted(home, service):
     assert Pointer(home.pointer).read() == ModelUri("loanapp", "2")
 
 
-def test_an_alias_set_elsewhere_is_followed(home, service):
+def follower_of(home):
+    return Follower(home, tracking_uri(home, None), "loanapp", 1)
+
+
+def set_alias(home, version):
+    """Move the alias as MLflow's own interface does."""
+    client = connect(tracking_uri(home, None))
+    client.set_registered_model_alias("loanapp", "champion", version)
+
+
+def test_an_alias_set_elsewhere_is_followed_and_written_in_the_history(home, service):
     assert service.health().model_version == "2"
-    client = Registry(tracking_uri(home, None), "loanapp")._client
-    client.set_registered_model_alias("loanapp", "champion", "1")
-    Follower(home, tracking_uri(home, None), "loanapp", 1).step()
+    set_alias(home, "1")
+    one, another = follower_of(home), follower_of(home)
+    for _ in range(3):
+        one.step()
+        another.step()
     assert Pointer(home.pointer).read() == ModelUri("loanapp", "1")
     assert service.health().model_version == "1"
+    moved, *before = service.history()
+    assert (moved.version, moved.previous, moved.action) == ("1", "2", "reconcile")
+    assert [entry.action for entry in before] == ["train", "train"]
+    assert service.rollback().version == "2"
 
 
-def test_a_pointer_that_disagrees_with_the_alias_gives_way(home):
-    Pointer(home.pointer).write(ModelUri("loanapp", "1"))
-    assert reconcile(home, "2", "loanapp")
+def test_a_move_elsewhere_is_on_record_before_the_next_promotion(home, service):
+    set_alias(home, "1")
+    service.promote("2")
+    assert [entry.action for entry in service.history()[:2]] == ["promote", "reconcile"]
+
+
+@pytest.mark.parametrize("line", ["models:/loanapp/1\n", "models:/other/2\n", "nonsense", None])
+def test_a_pointer_that_disagrees_with_the_alias_gives_way(home, line):
+    if line is None:
+        home.pointer.unlink()
+    else:
+        home.pointer.write_text(line)
+    follower_of(home).step()
     assert Pointer(home.pointer).read() == ModelUri("loanapp", "2")
 
 
-def test_a_bundle_that_is_not_here_is_brought_from_the_store(home):
-    shutil.rmtree(home.bundle("1"))
-    assert not reconcile(home, "1", "loanapp")
-    follower = Follower(home, tracking_uri(home, None), "loanapp", 1)
-    follower._fetch("1")
-    assert reconcile(home, "1", "loanapp")
+def test_alias_and_history_change_together_or_not_at_all(home, service):
+    with sqlite3.connect(home.database) as database:
+        database.execute(
+            "CREATE TRIGGER no_history BEFORE INSERT ON registered_model_tags"
+            " BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    with pytest.raises(StoreUnavailable):
+        service.promote("1")
+    assert Registry(tracking_uri(home, None), "loanapp").champion() == "2"
+    assert Pointer(home.pointer).read() == ModelUri("loanapp", "2")
+
+
+def test_a_promotion_imports_no_mlflow(home):
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from loanapp.core.service import Service; from loanapp.core.settings import Settings\n"
+        f"service = Service(Settings(home=Path({str(home.path)!r}), _env_file=None))\n"
+        "service.promote('1'), service.rollback(), service.promote('2'), service.close()\n"
+        "print(*{'mlflow', 'sqlalchemy', 'pandas', 'sklearn'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def run_of(home, version):
+    """Give the folder of a version's bundle among its run's artefacts."""
+    run = Registry(tracking_uri(home, None), "loanapp").version(version).run_id
+    return home.artifacts / run / "artifacts" / "bundle"
+
+
+@pytest.mark.parametrize("harm", ["gone", pytest.param("cut", marks=pytest.mark.slow)])
+def test_a_fresh_start_brings_a_broken_champion_anew_from_its_run(
+    home, make_settings, harm, clients_csv
+):
+    before = Service(make_settings(home.path))
+    expected = before.predict(io.BytesIO(clients_csv)).amounts
+    before.close()
+    if harm == "gone":
+        shutil.rmtree(home.bundle("2"))
+    else:
+        (home.bundle("2") / "model.npz").write_bytes(b"cut")
+    service = Service(make_settings(home.path))
+    deadline = time.monotonic() + 60
+    while service.health().status != "ok" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    told = service.predict(io.BytesIO(clients_csv))
+    assert told.model_version == "2"
+    np.testing.assert_array_equal(told.amounts, expected)
+    service.close()
+
+
+@pytest.mark.slow
+def test_a_champion_that_is_broken_everywhere_is_refused_and_said_to_be(home, service):
+    assert service.health().model_version == "2"
+    for folder in (home.bundle("1"), run_of(home, "1")):
+        (folder / "model.npz").write_bytes(b"cut")
+    set_alias(home, "1")
+    follower = follower_of(home)
+    follower.step()
+    assert "model.npz" in str(follower.error)
+    assert Pointer(home.pointer).read() == ModelUri("loanapp", "2")
+    assert service.health().model_version == "2"
 
 
 @pytest.mark.parametrize("harm", ["cut", "changed", "missing", "foreign", "traversal"])
@@ -121,6 +213,51 @@ def test_a_harmed_bundle_is_refused_and_the_old_one_serves_on(home, service, har
     assert after.model_version == "2"
 
 
+def reseal(folder, name, content):
+    """Change a file of a bundle, and the manifest so that it agrees."""
+    (folder / name).write_bytes(content)
+    told = json.loads((folder / "manifest.json").read_text())
+    told["files"][name] = hashlib.sha256(content).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(told))
+
+
+def spoil(document, rng):
+    """Replace something somewhere in a JSON document."""
+    while True:
+        keys = list(document) if isinstance(document, dict) else range(len(document))
+        key = rng.choice(list(keys))
+        if not isinstance(document[key], dict | list) or not document[key] or rng.random() < 0.3:
+            document[key] = rng.choice([None, -1, 1e308, "x", [], {}, [[]], True, 2**70])
+            return
+        document = document[key]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_foreign_bundle_is_refused_whatever_is_in_it(two_versions_home, tmp_path):
+    """One whose manifest agrees with its files is loaded, or refused: nothing else."""
+    refused = 0
+    for seed in range(60):
+        folder = Path(shutil.copytree(Home(two_versions_home).bundle("1"), tmp_path / str(seed)))
+        rng = random.Random(seed)
+        if seed % 2:
+            with np.load(folder / "model.npz") as stored:
+                arrays = dict(stored)
+            name = rng.choice(list(arrays))
+            arrays[name] = rng.choice([np.array("x"), np.zeros(0), np.zeros((2, 3))])
+            sink = io.BytesIO()
+            np.savez(sink, **arrays)
+            reseal(folder, "model.npz", sink.getvalue())
+        else:
+            document = json.loads((folder / "contract.json").read_text())
+            spoil(document, rng)
+            reseal(folder, "contract.json", json.dumps(document).encode())
+        try:
+            Bundle.load(folder)
+        except InvalidBundle:
+            refused += 1
+    assert refused > 30
+
+
 def test_a_pickle_in_an_artefact_is_never_run(home, service, tmp_path):
     class Bomb:
         def __reduce__(self):
@@ -131,12 +268,10 @@ def test_a_pickle_in_an_artefact_is_never_run(home, service, tmp_path):
     with np.load(folder / "model.npz") as arrays:
         kept = dict(arrays)
     kept["network.linear"] = np.array([Bomb()], object)
-    np.savez(folder / "model.npz", **kept)
-    (folder / "preprocessor.pkl").write_bytes(pickle.dumps(Bomb()))
-    told = json.loads((folder / "manifest.json").read_text())
-    for name in ("model.npz", "preprocessor.pkl"):
-        told["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    (folder / "manifest.json").write_text(json.dumps(told))
+    sink = io.BytesIO()
+    np.savez(sink, **kept)
+    reseal(folder, "model.npz", sink.getvalue())
+    reseal(folder, "preprocessor.pkl", pickle.dumps(Bomb()))
     Pointer(home.pointer).write(ModelUri("loanapp", "1"))
     assert service.health().model_version == "2"
     assert not (tmp_path / "exploded").exists()
@@ -149,7 +284,7 @@ def test_a_broken_bundle_is_brought_anew_when_its_version_is_promoted(home, serv
 
 
 def test_a_version_without_a_bundle_cannot_be_promoted(home, service):
-    client = Registry(tracking_uri(home, None), "loanapp")._client
+    client = connect(tracking_uri(home, None))
     run = client.create_run(client.get_experiment_by_name("loanapp").experiment_id)
     client.create_model_version("loanapp", str(home.path), run_id=run.info.run_id)
     with pytest.raises(InvalidBundle, match="3"):

@@ -10,7 +10,7 @@ from werkzeug.serving import make_server
 
 from loanapp.core.errors import StoreUnavailable
 from loanapp.core.home import Home
-from loanapp.core.store.reading import RestReader, SqliteReader, make_reader
+from loanapp.core.store.backends import RestBackend, SqliteBackend, make_backend
 from loanapp.core.store.tracking import connect
 from loanapp.core.store.uri import tracking_uri
 
@@ -39,50 +39,50 @@ def mlflow_server(uri):
 @pytest.mark.parametrize("where", ["here", "on a server"])
 def test_champion_versions_and_tags_are_those_that_mlflow_has(uri, where, request):
     address = uri if where == "here" else request.getfixturevalue("mlflow_server")
-    reader, client = make_reader(address, "loanapp"), connect(uri)
+    backend, client = make_backend(address, "loanapp"), connect(uri)
     model = client.get_registered_model("loanapp")
-    assert reader.champion() == str(model.aliases["champion"]) == "2"
-    assert reader.tags() == model.tags
+    assert backend.champion() == str(model.aliases["champion"]) == "2"
+    assert backend.tags() == model.tags
     theirs = client.search_model_versions("name='loanapp'")
-    ours = reader.versions()
+    ours = backend.versions()
     assert [v.version for v in ours] == ["2", "1"]
     for mine, other in zip(ours, sorted(theirs, key=lambda v: -int(v.version)), strict=True):
         assert mine.run_id == other.run_id
         assert mine.created_ms == other.creation_timestamp
         assert mine.tags == other.tags
-    assert make_reader(address, "another").champion() is None
+    assert make_backend(address, "another").champion() is None
 
 
 def test_where_nothing_was_trained_there_is_nothing_to_read(uri, tmp_path):
-    for reader in (make_reader(uri, "another"), SqliteReader(tmp_path / "none.db", "loanapp")):
-        assert reader.champion() is None
-        assert reader.versions() == []
-        assert reader.tags() == {}
+    for backend in (make_backend(uri, "another"), SqliteBackend(tmp_path / "none.db", "loanapp")):
+        assert backend.champion() is None
+        assert backend.versions() == []
+        assert backend.tags() == {}
 
 
 def test_a_database_that_is_no_database_is_said_to_be_unavailable(tmp_path):
     (tmp_path / "mlflow.db").write_bytes(b"this is no database" * 100)
     with pytest.raises(StoreUnavailable):
-        SqliteReader(tmp_path / "mlflow.db", "loanapp").champion()
+        SqliteBackend(tmp_path / "mlflow.db", "loanapp").champion()
 
 
 def test_a_server_that_does_not_answer_is_said_to_be_unavailable():
     with pytest.raises(StoreUnavailable):
-        RestReader("http://127.0.0.1:9", "loanapp").champion()
+        RestBackend("http://127.0.0.1:9", "loanapp").champion()
 
 
 def test_a_deleted_version_is_not_listed(two_versions_home, tmp_path, copying):
     home = Home(copying(two_versions_home, tmp_path / "home"))
     local = tracking_uri(home, None)
     connect(local).delete_model_version("loanapp", "1")
-    assert [v.version for v in make_reader(local, "loanapp").versions()] == ["2"]
+    assert [v.version for v in make_backend(local, "loanapp").versions()] == ["2"]
 
 
 def test_reading_while_somebody_writes_does_not_wait(two_versions_home, tmp_path, copying):
     home = Home(copying(two_versions_home, tmp_path / "home"))
     with sqlite3.connect(home.database, isolation_level=None) as database:
         database.execute("BEGIN IMMEDIATE")
-        assert make_reader(tracking_uri(home, None), "loanapp").champion() == "2"
+        assert make_backend(tracking_uri(home, None), "loanapp").champion() == "2"
         database.execute("ROLLBACK")
 
 

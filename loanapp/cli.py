@@ -21,7 +21,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 EXIT_CODES = """Exit codes: 0 done · 1 unexpected · 2 wrong usage · 3 file refused · 4 no such
 model, version or training · 5 another training runs · 6 the training failed · 7 the store or the
-remote API does not answer · 8 cannot start (settings, contract, address) · 130 interrupted"""
+remote API does not answer · 8 cannot start (settings, contract, address) · 9 not allowed (token) ·
+130 interrupted"""
 
 app = typer.Typer(
     help="Predict the amount of a loan from a client file, and look after the model.",
@@ -58,7 +59,8 @@ def serve(host: Host = "127.0.0.1", port: Port = 8501) -> None:
         terminal.say(
             f"Loanapp: http://{_shown(host)}:{port} · API: http://{_shown(host)}:{port}/api"
         )
-        run(create_server(read_settings()), host, port)
+        settings = read_settings()
+        run(create_server(settings), host, port, settings=settings)
 
 
 @app.command()
@@ -72,11 +74,13 @@ def api(
         from loanapp.server import create_api, run
         from loanapp.session import read_settings
 
+        settings = read_settings()
         terminal.say(f"API: http://{_shown(host)}:{port} · http://{_shown(host)}:{port}/docs")
         if workers > 1:
-            run("loanapp.server:create_api", host, port, workers=workers, factory=True)
+            make = "loanapp.server:create_api"
+            run(make, host, port, settings=settings, workers=workers, factory=True)
         else:
-            run(create_api(read_settings()), host, port)
+            run(create_api(settings), host, port, settings=settings)
 
 
 @app.command()

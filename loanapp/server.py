@@ -24,6 +24,7 @@ from loanapp.core.logs import configure_logging
 from loanapp.core.service import Service
 from loanapp.core.settings import Settings
 from loanapp.serving import DRAIN_S, Server, Workers
+from loanapp.web.protocol import TimedConfig, Times
 
 KEEP_ALIVE_S = 20
 BACKLOG = 2048
@@ -76,7 +77,13 @@ def create_server(settings: Settings | None = None) -> Starlette:
 
 
 def run(
-    app: Callable[..., Any] | str, host: str, port: int, *, workers: int = 1, factory: bool = False
+    app: Callable[..., Any] | str,
+    host: str,
+    port: int,
+    *,
+    settings: Settings | None = None,
+    workers: int = 1,
+    factory: bool = False,
 ) -> None:
     """Serve until told to stop; then finish what is being answered, for at most 25 s.
 
@@ -86,6 +93,8 @@ def run(
         An ASGI application; with several workers the import path of what makes one.
     host, port
         Where to listen.
+    settings
+        How long a client may take to send a request.
     workers
         How many processes answer.
     factory
@@ -96,8 +105,10 @@ def run(
     CannotListen
         The address cannot be had.
     """
-    config = uvicorn.Config(
+    _allow_many_connections()
+    config = TimedConfig(
         app,
+        times=Times.of(settings) if settings else Times(),
         factory=factory,
         workers=workers,
         log_config=None,
@@ -112,6 +123,15 @@ def run(
                 Workers(config, listener).run()
         else:
             Server(config).run(sockets=[listener])
+
+
+def _allow_many_connections() -> None:
+    """Open as many files as the system lets one: half-sent requests must not use them up."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def listen(host: str, port: int) -> socket.socket:

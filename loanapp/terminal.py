@@ -25,6 +25,8 @@ from loanapp.core.errors import (
     LoanappError,
     Message,
     NoModel,
+    NotAllowed,
+    NotIdentified,
     RemoteUnavailable,
     StoreUnavailable,
     TrainingBusy,
@@ -59,6 +61,8 @@ EXIT_CODES: Mapping[type[LoanappError], int] = {
     StoreUnavailable: 7,
     RemoteUnavailable: 7,
     InvalidSchema: 8,
+    NotIdentified: 9,
+    NotAllowed: 9,
 }
 PROBLEMS_SHOWN = 20
 PHASES: Mapping[str, Message] = {

@@ -5,18 +5,19 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.responses import RedirectResponse
+from fastapi import FastAPI
 from starlette.types import Lifespan
 
 from loanapp import __version__
-from loanapp.api import errors, openapi
+from loanapp.api import documentation, errors, openapi
+from loanapp.api.access import Access
 from loanapp.api.dependencies import Context
 from loanapp.api.metrics import Metrics
 from loanapp.api.middleware import BodyLimit, Observed
 from loanapp.api.routers import models, prediction, system, training
 from loanapp.core.service import Service
 from loanapp.core.settings import Settings
+from loanapp.web import headers
 
 UPLOADS = frozenset({"/train", "/predict", "/inspect"})
 
@@ -35,7 +36,7 @@ def create_app(
     service
         What it answers with; whoever made it closes it.
     settings
-        ``max_upload_mb``, ``language``.
+        ``max_upload_mb``, ``language``, who may do what.
     stopping
         Set by whoever runs the server once it is to stop: waits and event streams then end.
     lifespan
@@ -47,27 +48,28 @@ def create_app(
         summary="Predict the amount of a loan from a client file, and look after the model.",
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
         responses=openapi.PROBLEMS,
     )
     metrics = Metrics(service)
     app.state.context = Context(service, settings, metrics, stopping or threading.Event())
     for router in (system.router, training.router, prediction.router, models.router):
         app.include_router(router)
-    app.add_api_route("/", _to_docs, include_in_schema=False)
+    documentation.install(app)
     errors.install(app)
     app.add_middleware(BodyLimit, uploads=UPLOADS, max_upload_mb=settings.max_upload_mb)
+    app.add_middleware(Access, settings=settings)
+    app.add_middleware(headers.SecurityHeaders, headers=headers.API)
     app.add_middleware(Observed, metrics=metrics)
     document = app.openapi
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = openapi.complete(document(), service.schema())
+            app.openapi_schema = openapi.complete(
+                document(), service.schema(), guarded=bool(settings.api_tokens)
+            )
         return app.openapi_schema
 
     app.openapi = described  # type: ignore[method-assign]
     return app
-
-
-async def _to_docs(request: Request) -> RedirectResponse:
-    """Lead a browser to the documentation."""
-    return RedirectResponse(request.scope.get("root_path", "") + "/docs")

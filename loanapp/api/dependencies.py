@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 from loanapp.api.answering import Answering
 from loanapp.api.errors import answering_of
 from loanapp.api.metrics import Metrics
+from loanapp.core.access import Identity
 from loanapp.core.service import Service
 from loanapp.core.settings import Settings
 
@@ -85,11 +86,17 @@ async def _service(request: Request) -> Service:
     return (await _context(request)).service
 
 
+async def _caller(request: Request) -> Identity:
+    caller: Identity = request.state.caller
+    return caller
+
+
 async def _answering(request: Request) -> Answering:
     return answering_of(request)
 
 
 ContextDep = Annotated[Context, Depends(_context)]
 ServiceDep = Annotated[Service, Depends(_service)]
+CallerDep = Annotated[Identity, Depends(_caller)]
 AnsweringDep = Annotated[Answering, Depends(_answering)]
 Json = dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -24,6 +24,8 @@ from loanapp.core.errors import (
     LoanappError,
     Message,
     NoModel,
+    NotAllowed,
+    NotIdentified,
     RemoteUnavailable,
     StoreUnavailable,
     TrainingBusy,
@@ -33,6 +35,7 @@ from loanapp.core.errors import (
     message,
 )
 from loanapp.i18n import translate
+from loanapp.web.refusal import RequestRefused
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:problem-type:loanapp:"
@@ -47,6 +50,7 @@ class Rule:
     status: int
     title: Message
     retry_after_s: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 RULES: Mapping[type[LoanappError], Rule] = {
@@ -61,6 +65,12 @@ RULES: Mapping[type[LoanappError], Rule] = {
     StoreUnavailable: Rule(503, message("The store does not answer."), retry_after_s=5),
     RemoteUnavailable: Rule(502, message("The remote API does not answer.")),
     InvalidSchema: Rule(500, message("The contract cannot be used.")),
+    NotIdentified: Rule(
+        401,
+        message("Who are you?"),
+        headers={"WWW-Authenticate": 'Bearer realm="Loanapp"'},
+    ),
+    NotAllowed: Rule(403, message("This is not allowed.")),
 }
 
 REFUSED = message("The request cannot be used.")
@@ -72,22 +82,6 @@ DETAILS: Mapping[int, tuple[Message, Message]] = {
     ),
     405: (REFUSED, message("This address does not take this method.")),
 }
-
-
-class RequestRefused(Exception):
-    """A request that is wrong before any table is read: type, form or JSON.
-
-    Parameters
-    ----------
-    status
-        A 4xx status.
-    what
-        What is wrong and what to send instead.
-    """
-
-    def __init__(self, status: int, what: Message) -> None:
-        self.status, self.message = status, what
-        super().__init__(str(what))
 
 
 class BodyTooLarge(HTTPException):
@@ -136,13 +130,17 @@ async def on_loanapp_error(request: Request, error: LoanappError) -> Response:
         facts = {"job_id": error.job_id, "state": error.state}
         status = ENDED_STATUS.get(error.state, rule.status)
     return problem(
-        request, status, error.code, rule.title, error.message, facts, retry_after_s=retry_after_s
-    )
+        request, status, error.code, rule.title, error.message, facts,
+        headers=rule.headers, retry_after_s=retry_after_s,
+    )  # fmt: skip
 
 
 async def on_request_refused(request: Request, error: RequestRefused) -> Response:
-    """Answer a request of the wrong type or form."""
-    return problem(request, error.status, INVALID_REQUEST, REFUSED, error.message)
+    """Answer a request that is wrong in itself."""
+    return problem(
+        request, error.status, INVALID_REQUEST, REFUSED, error.message,
+        retry_after_s=error.retry_after_s,
+    )  # fmt: skip
 
 
 async def on_validation_error(request: Request, error: RequestValidationError) -> Response:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from http import HTTPStatus
 from typing import Any
 
+from loanapp.api.access import OPEN, role_for
 from loanapp.api.schemas import Problem, TrainingQuery
 from loanapp.core import transfer
+from loanapp.core.access import Role
 from loanapp.core.answers import PREDICTION_COLUMNS
 from loanapp.core.data.samples import sample_clients
 from loanapp.core.data.schema import Schema
@@ -18,19 +21,40 @@ PROBLEMS: dict[int | str, Json] = {"default": {"description": "A problem (RFC 94
 PROBLEM_SCHEMA = {"$ref": "#/components/schemas/Problem"}
 PROBLEM_TYPE = "application/problem+json"
 EXAMPLE_ROWS = 3
+FURTHER = {"/train": [409, 503], "/predict": [503], "/ready": [503]}
+BEARER = "bearer"
+BEARER_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A token of `loanapp token`; what it may do is its role's.",
+}
 
 
-def complete(document: Json, schema: Schema) -> Json:
-    """Add the bodies of the calls that take files, the examples, and how errors look."""
+def complete(document: Json, schema: Schema, *, guarded: bool) -> Json:
+    """Add the bodies of the calls that take files, the examples, how errors look, and the token.
+
+    Parameters
+    ----------
+    document
+        As FastAPI makes it.
+    schema
+        The contract that the examples are drawn from.
+    guarded
+        Whether calls take a token.
+    """
     paths = document["paths"]
     options = TrainingQuery.model_json_schema()["properties"]
     paths["/train"]["post"]["requestBody"] = _file_body(schema, target=True, options=options)
     paths["/inspect"]["post"]["requestBody"] = _file_body(schema, target=False)
     paths["/predict"]["post"]["requestBody"] = _clients_body(schema)
     _add_answer_examples(paths["/predict"]["post"]["responses"]["200"]["content"], schema)
-    for path in paths.values():
-        for operation in path.values():
-            _mark_problems(operation["responses"])
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            _add_problems(operation, path)
+            if guarded and path != OPEN:
+                _ask_for_token(operation, role_for(method.upper(), path))
+    if guarded:
+        document["components"]["securitySchemes"] = {BEARER: BEARER_SCHEME}
     components = document["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         components.pop(unused, None)
@@ -106,8 +130,29 @@ def _csv(rows: list[Json]) -> str:
     return text.getvalue()
 
 
-def _mark_problems(responses: Json) -> None:
-    """Say that errors are problem+json, FastAPI's own among them."""
+def _add_problems(operation: Json, path: str) -> None:
+    """Name the errors that a call can end with, FastAPI's own among them, as problem+json."""
+    responses = operation["responses"]
+    statuses = [403, 421, 429]
+    if "requestBody" in operation:
+        statuses += [400, 408, 413, 415, 422]
+    if "{" in path or path == "/models/rollback":
+        statuses += [404, 409]
+    if path in FURTHER:
+        statuses += FURTHER[path]
+    for status in statuses:
+        responses.setdefault(str(status), {"description": HTTPStatus(status).phrase})
     for status, response in responses.items():
-        if status in ("default", "422"):
+        if not status.startswith("2"):
             response["content"] = {PROBLEM_TYPE: {"schema": PROBLEM_SCHEMA}}
+
+
+def _ask_for_token(operation: Json, role: Role) -> None:
+    """Say that a call takes a token, and of which role."""
+    operation["security"] = [{BEARER: []}]
+    operation["description"] = f"{operation.get('description', '')}\n\nRole: `{role}`.".strip()
+    operation["responses"]["401"] = {
+        "description": HTTPStatus.UNAUTHORIZED.phrase,
+        "headers": {"WWW-Authenticate": {"schema": {"type": "string"}}},
+        "content": {PROBLEM_TYPE: {"schema": PROBLEM_SCHEMA}},
+    }

@@ -17,8 +17,9 @@ from starlette.datastructures import FormData
 from starlette.datastructures import UploadFile as FormFile
 from starlette.exceptions import HTTPException
 
-from loanapp.api.errors import BodyTooLarge, RequestRefused
+from loanapp.api.errors import BodyTooLarge
 from loanapp.core.errors import message
+from loanapp.web.refusal import RequestRefused
 
 SPOOL_BYTES = 1 << 20
 FIELDS, FIELD_BYTES = 20, 20_000

@@ -11,7 +11,9 @@ LoanappError
 ├── TrainingBusy                       another training is running
 ├── TrainingFailed                     the training ended without a model, and why
 ├── StoreUnavailable                   the database or the disk does not answer
-└── RemoteUnavailable                  the remote API does not answer
+├── RemoteUnavailable                  the remote API does not answer
+├── NotIdentified                      nobody has said who they are
+└── NotAllowed                         their role may not do this
 """
 
 from __future__ import annotations
@@ -203,3 +205,11 @@ class StoreUnavailable(LoanappError):
 
 class RemoteUnavailable(LoanappError):
     """The remote API does not answer, or answers something else."""
+
+
+class NotIdentified(LoanappError):
+    """Nobody has said who they are: a token or a login is missing, or not known."""
+
+
+class NotAllowed(LoanappError):
+    """The caller's role may not do this."""

@@ -163,7 +163,8 @@ class Service:
                     rows=table.rows,
                 )
             )
-        told = self.settings.model_dump(mode="json", exclude={"api_token"}, by_alias=False)
+        secrets = {"api_token", "api_tokens"}
+        told = self.settings.model_dump(mode="json", exclude=secrets, by_alias=False)
         request = Request(told, options, file_name, table.report)
         return self._jobs.start(self.settings, request, table.data)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from loanapp.core.access import ROLES, Role, Token, parse_tokens
 
 FeaturePolicy = Literal["all", "lawful"]
 Promotion = Literal["always", "better", "manual"]
@@ -70,6 +74,31 @@ class Settings(BaseSettings):
     remote_timeout_s: float = Field(600, gt=0)
     api_token: SecretStr | None = Field(None, description="Token that the client sends.")
 
+    api_tokens: Annotated[tuple[Token, ...], NoDecode] = Field(
+        (),
+        repr=False,
+        description="Who may do what: lines name:role:sha256, or the file that holds them.",
+    )
+    allow_anonymous: bool = Field(
+        False, description="Answer others than this machine where there are no tokens."
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("api", "app"),  # Compose's; a name without a dot is none that a stranger can have
+        description="Names this server answers to beside localhost, separated by commas.",
+    )
+    login_claim: str = Field("roles", description="Claim of a login that names its roles.")
+    login_roles: Annotated[Mapping[str, Role], NoDecode] = Field(
+        {role: role for role in ROLES},
+        validate_default=True,
+        description="Roles by value of the claim: value=role, separated by commas; *: any login.",
+    )
+    requests_per_s: float = Field(
+        500, ge=0, description="Requests a second of one token, or of one address. 0: no limit."
+    )
+    header_timeout_s: float = Field(10, gt=0, description="In which a request's head must arrive.")
+    body_timeout_s: float = Field(10, gt=0, description="In which a body must have moved on.")
+    body_least_kb_s: float = Field(1, ge=0, description="How fast a body must arrive on average.")
+
     mlflow_url: str = Field("http://localhost:5000", description="Where users find MLflow's UI.")
     log_json: bool = Field(False, description="One JSON object a line, for containers.")
     log_level: LogLevel = "INFO"
@@ -80,6 +109,35 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("api_tokens", mode="before")
+    @classmethod
+    def _read_tokens(cls, value: object) -> object:
+        if not isinstance(value, str) or not value.strip():
+            return value or ()
+        if not re.search(r":[0-9a-fA-F]{64}\b", value):
+            try:
+                value = Path(value.strip()).expanduser().read_text("utf-8")
+            except OSError as error:
+                raise ValueError(f"the file cannot be read: {error.strerror}") from error
+        if not (tokens := parse_tokens(value)):
+            raise ValueError("the file holds no token")
+        return tokens
+
+    @field_validator("login_roles", mode="before")
+    @classmethod
+    def _read_roles(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = (part.partition("=") for part in value.split(",") if part.strip())
+        return {claimed.strip(): role.strip() for claimed, _, role in pairs}
 
     @field_validator("home")
     @classmethod

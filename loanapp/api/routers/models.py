@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
-from loanapp.api.dependencies import AnsweringDep, ServiceDep
+from loanapp.api.dependencies import AnsweringDep, CallerDep, ServiceDep
 from loanapp.api.schemas import Decision, Moment
 from loanapp.core.answers import HistoryEntry, ModelDetails, ModelVersion
 
@@ -24,14 +24,18 @@ def models(service: ServiceDep, answering: AnsweringDep) -> Response:
 
 @router.post("/models/rollback", response_model=ModelVersion)
 def rollback(
-    service: ServiceDep, answering: AnsweringDep, decision: Decision | None = None
+    service: ServiceDep,
+    answering: AnsweringDep,
+    caller: CallerDep,
+    decision: Decision | None = None,
 ) -> Response:
     """Make the version that served before serve again.
 
     A second rollback goes further back; to go forward again, promote a version.
     """
     decision = decision or Decision()
-    model = service.rollback(author=decision.author, reason=decision.reason)
+    author = decision.author or caller.name
+    model = service.rollback(author=author, reason=decision.reason)
     return answering(ModelVersion, model)
 
 
@@ -46,11 +50,13 @@ def promote(
     version: Version,
     service: ServiceDep,
     answering: AnsweringDep,
+    caller: CallerDep,
     decision: Decision | None = None,
 ) -> Response:
     """Make a version serve, here and in every process that shares the store."""
     decision = decision or Decision()
-    model = service.promote(version, author=decision.author, reason=decision.reason)
+    author = decision.author or caller.name
+    model = service.promote(version, author=author, reason=decision.reason)
     return answering(ModelVersion, model)
 
 

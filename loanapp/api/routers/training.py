@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
@@ -12,13 +13,14 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import ValidationError
 
 from loanapp.api.answering import Answering
-from loanapp.api.dependencies import AnsweringDep, Context, ContextDep, ServiceDep
+from loanapp.api.dependencies import AnsweringDep, CallerDep, Context, ContextDep, ServiceDep
 from loanapp.api.errors import TrainingEnded
 from loanapp.api.following import follow, wait
 from loanapp.api.schemas import TrainingQuery
 from loanapp.api.uploads import FileDep
 from loanapp.core.answers import Job, TrainingOptions, TrainingResult
 from loanapp.core.errors import message
+from loanapp.core.permission import check_options
 
 router = APIRouter(tags=["training"])
 
@@ -28,7 +30,12 @@ Prefer = Annotated[
 JobId = Annotated[str, Path(max_length=100, description="The training, as `/jobs` lists it.")]
 
 
-def _options(query: Annotated[TrainingQuery, Query()], upload: FileDep) -> TrainingOptions:
+def _options(
+    query: Annotated[TrainingQuery, Query()],
+    upload: FileDep,
+    context: ContextDep,
+    caller: CallerDep,
+) -> TrainingOptions:
     """Put the choices together: the form's fields go before the query's."""
     given = {k: v for k, v in upload.fields.items() if v and k in TrainingQuery.model_fields}
     try:
@@ -36,7 +43,9 @@ def _options(query: Annotated[TrainingQuery, Query()], upload: FileDep) -> Train
     except ValidationError as error:
         faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
         raise RequestValidationError(faults) from error
-    return TrainingOptions(**merged.model_dump())
+    options = TrainingOptions(**merged.model_dump())
+    check_options(caller, options, context.settings.promotion)
+    return replace(options, author=options.author or caller.name)
 
 
 OptionsDep = Annotated[TrainingOptions, Depends(_options)]

@@ -217,6 +217,22 @@ def health(url: Url = None, lang: Lang = None, as_json: Json = False) -> None:
             raise typer.Exit(4)
 
 
+@app.command()
+def token(
+    name: Annotated[str, typer.Argument(help="Whom it is for; stands in the history.")],
+    role: Annotated[
+        Literal["read", "predict", "train", "admin"], typer.Option(help="What it lets them do.")
+    ] = "predict",
+    lang: Lang = None,
+    as_json: Json = False,
+) -> None:
+    """Make a token for the API, and the line that lets it in."""
+    from loanapp.session import new_token, session
+
+    with session(lang, as_json=as_json) as terminal:
+        new_token(terminal, name, role)
+
+
 @models.command("list")
 def list_models(url: Url = None, lang: Lang = None, as_json: Json = False) -> None:
     """List the registered versions, newest first."""

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from importlib.resources import as_file, files
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -24,6 +23,7 @@ from loanapp.core.logs import configure_logging
 from loanapp.core.service import Service
 from loanapp.core.settings import Settings
 from loanapp.serving import DRAIN_S, Server, Workers
+from loanapp.web.headers import PAGES, SecurityHeaders
 from loanapp.web.protocol import TimedConfig, Times
 
 KEEP_ALIVE_S = 20
@@ -73,7 +73,9 @@ def create_server(settings: Settings | None = None) -> Starlette:
                 yield
         set_local_service(None)
 
-    return Starlette(routes=[Mount("/api", api), Mount("/", pages)], lifespan=lifespan)
+    return Starlette(
+        routes=[Mount("/api", api), Mount("/", _guarded(pages, settings))], lifespan=lifespan
+    )
 
 
 def run(
@@ -167,6 +169,14 @@ def _pages(settings: Settings) -> Any:
     configure_streamlit()
     config.set_option("server.maxUploadSize", max(1, round(settings.max_upload_mb)))
     return pages
+
+
+def _guarded(pages: Any, settings: Settings) -> SecurityHeaders:
+    """Put before the pages what the API has of its own."""
+    from loanapp.ui.access import asks
+    from loanapp.ui.gate import Gate
+
+    return SecurityHeaders(Gate(pages, settings, asks), PAGES)
 
 
 @contextlib.contextmanager

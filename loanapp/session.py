@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from loanapp.client import Client
+    from loanapp.core.access import Role
     from loanapp.core.answers import Job
     from loanapp.core.service import Service
 
@@ -143,6 +144,23 @@ def author_or_user(author: str | None) -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return ""
+
+
+def new_token(terminal: Terminal, name: str, role: Role) -> None:
+    """Draw a token, and show it this once with the line that is kept of it."""
+    from loanapp.core.access import make_token
+
+    try:
+        drawn, kept = make_token(name, role)
+    except ValueError as error:
+        raise WrongUsage(
+            message("The name has 1 to 64 letters, digits and signs of . @ - _.")
+        ) from error
+    if terminal.as_json:
+        terminal.write_json({"token": drawn, "line": kept.line})
+        return
+    terminal.say(message("The token, shown only now, and its line for LOANAPP_API_TOKENS:"))
+    sys.stdout.write(f"{drawn}\n{kept.line}\n")
 
 
 def watch(terminal: Terminal, work: Service | Client, job_id: str) -> Job | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from loanapp.ui.access import may_open
 from loanapp.ui.text import _
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -24,7 +25,7 @@ def page_path(name: str) -> Path:
 
 
 def pages() -> list[st.Page]:
-    """The pages in the reader's language; their addresses are the same in every language."""
+    """The pages that the reader may open, in their language; addresses are the same in all."""
     titles = {
         "home": (_("Home"), ":material/home:"),
         "train": (_("Train"), ":material/model_training:"),
@@ -36,4 +37,5 @@ def pages() -> list[st.Page]:
     return [
         st.Page(page_path(name), title=title, icon=icon, url_path=name, default=name == "home")
         for name, (title, icon) in titles.items()
+        if may_open(name)
     ]

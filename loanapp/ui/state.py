@@ -13,6 +13,7 @@ import streamlit as st
 from loanapp.core.data.schema import Schema
 from loanapp.core.settings import Language
 from loanapp.i18n import LANGUAGES, preferred_language
+from loanapp.ui.access import guarded
 from loanapp.ui.backend import Backend, choose_backend, settings
 
 LANGUAGE_KEY = "lang"
@@ -61,8 +62,8 @@ def remote_url() -> str | None:
 
 
 def backend() -> Backend:
-    """What the pages of this session call."""
-    return choose_backend(remote_url())
+    """What the pages of this session call, as far as whoever uses it may."""
+    return guarded(choose_backend(remote_url()))
 
 
 def schema() -> Schema:

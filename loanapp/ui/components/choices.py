@@ -9,6 +9,7 @@ import streamlit as st
 
 from loanapp.core.answers import DataChoice, TrainingOptions
 from loanapp.core.settings import FeaturePolicy, Promotion
+from loanapp.ui.access import caller
 from loanapp.ui.backend import settings
 from loanapp.ui.state import keep, recall, schema
 from loanapp.ui.text import _, label
@@ -55,7 +56,9 @@ def _ask(known: TrainingOptions) -> TrainingOptions:
             help=explain_policy(),
         )
     with right:
-        author = st.text_input(_("Author"), known.author, max_chars=100, key="train_author")
+        author = st.text_input(
+            _("Author"), known.author or caller().name, max_chars=100, key="train_author"
+        )
         reason = st.text_area(
             _("Reason"),
             known.reason,

@@ -10,6 +10,7 @@ import streamlit as st
 from loanapp.core.errors import LoanappError
 from loanapp.i18n import LANGUAGES
 from loanapp.ui.backend import settings
+from loanapp.ui.components.sign_in import show_caller
 from loanapp.ui.components.status import show_state
 from loanapp.ui.state import LANGUAGE_KEY, backend, language
 from loanapp.ui.text import _, number
@@ -45,6 +46,7 @@ def show_sidebar() -> None:
             show_state(backend().health())
         except LoanappError:
             st.caption(":material/cloud_off: " + _("The service does not answer"))
+        show_caller()
 
 
 def dress_page() -> None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from loanapp.core.answers import Health, ModelDetails, TrainingOptions
 from loanapp.core.data.schema import Field
+from loanapp.ui.access import may
 from loanapp.ui.charts.base import show
 from loanapp.ui.charts.versions import error_by_version
 from loanapp.ui.components.files import sample_upload
@@ -23,6 +24,8 @@ def first_steps() -> None:
         _("Loanapp learns from a file of past loans, then predicts the amount for new clients.")
     )
     st.info(_("No model serves yet: choose how to train the first one."), icon=":material/school:")
+    if not may("train"):
+        return
     example, own = st.columns(2)
     with example.container(border=True, height="stretch"):
         st.header(_("With an example"))

@@ -6,6 +6,7 @@ import streamlit as st
 
 from loanapp.core.answers import Health, ModelDetails
 from loanapp.core.errors import UnknownVersion
+from loanapp.ui.access import may_open
 from loanapp.ui.backend import choose_backend
 from loanapp.ui.navigation import page_path
 from loanapp.ui.state import backend, remote_url
@@ -57,8 +58,8 @@ def _details(url: str | None, version: str, stamp: str) -> ModelDetails:
 def go_to(
     text: str, page: str, *, key: str, primary: bool = False, icon: str | None = None
 ) -> None:
-    """Offer a button that leads to another page."""
-    if st.button(
+    """Offer a button that leads to another page, to whoever may open it."""
+    if may_open(page) and st.button(
         text,
         key=key,
         type="primary" if primary else "secondary",

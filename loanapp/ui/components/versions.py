@@ -13,6 +13,7 @@ import streamlit as st
 from loanapp.core.answers import HistoryEntry, ModelVersion
 from loanapp.core.data.schema import Field
 from loanapp.core.store.history import earlier_champion
+from loanapp.ui.access import caller, may
 from loanapp.ui.backend import settings
 from loanapp.ui.components.choices import policy_name
 from loanapp.ui.components.metrics import compare_models, explain_mae, explain_r2
@@ -146,7 +147,7 @@ def choose_version(models: Sequence[ModelVersion]) -> tuple[str, str]:
         version = _choose(st, _("Version to look at"), names, "chosen_version", live or names[0])
         if version == live:
             st.badge(_("live"), icon=":material/check_circle:", color="green")
-        else:
+        elif may("admin"):
             offer_promotion(version, live, key="promote")
     return version, next(m.run_id for m in models if m.version == version)
 
@@ -181,7 +182,7 @@ def offer_promotion(version: str, live: str | None, *, key: str) -> None:
 def offer_rollback(history: Sequence[HistoryEntry], models: Sequence[ModelVersion]) -> None:
     """Offer to go back to the version that was live before, once it is confirmed."""
     before = earlier_champion(history, {model.version for model in models})
-    if before is None:
+    if before is None or not may("admin"):
         return
     if st.button(
         _("Go back to version {version}", version=before),
@@ -221,7 +222,9 @@ def _done(model: ModelVersion) -> None:
 
 
 def _ask_why() -> tuple[str, str]:
-    author = st.text_input(_("Author"), recall("author", ""), max_chars=100, key="why_author")
+    author = st.text_input(
+        _("Author"), recall("author", caller().name), max_chars=100, key="why_author"
+    )
     reason = st.text_area(_("Reason"), max_chars=500, key="why_reason", height=100)
     keep("author", author)
     return author, reason

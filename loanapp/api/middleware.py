@@ -64,7 +64,7 @@ class Observed:
         self.metrics.observe(exchange.method, exchange.route, exchange.status, seconds)
         facts = {
             "method": exchange.method,
-            "path": exchange.scope["path"][:200],
+            "route": exchange.route,
             "status": exchange.status,
             "ms": round(seconds * 1000, 1),
             "request_id": exchange.request_id,

@@ -139,7 +139,7 @@ class Tracking:
                 self._log_data(run_id, trained)
                 self._log_pictures(run_id, trained)
                 self._client.log_artifacts(run_id, str(bundle), BUNDLE_ARTIFACT)
-                source = self._log_model(run_id, trained)
+                source = self._log_model(run_id, trained, bundle)
                 self._client.set_terminated(run_id)
                 logger.info("run logged", extra={"run": run_id})
                 yield LoggedRun(run_id, source)
@@ -241,17 +241,20 @@ class Tracking:
             figure = draw(trained.evaluation, trained.schema.target)
             self._client.log_figure(run_id, figure, f"{name}.png")
 
-    def _log_model(self, run_id: str, trained: TrainedModel) -> str:
+    def _log_model(self, run_id: str, trained: TrainedModel, bundle: Path) -> str:
+        """Log the pipeline with an example of clients who do not exist."""
         import mlflow
         import mlflow.sklearn
         from mlflow.models import infer_signature
 
+        from loanapp.core.model.bundle import Bundle, canary_table
         from loanapp.core.model.training import to_frame
 
         mlflow.set_tracking_uri(self._uri)
         mlflow.set_registry_uri(self._uri)
         names = list(trained.feature_names)
-        example = to_frame(trained.split.train.slice(0, 5), names)
+        invented = canary_table(trained.schema, Bundle.load(bundle).manifest.canary)
+        example = to_frame(invented, names)
         with mlflow.start_run(run_id=run_id):
             logged = mlflow.sklearn.log_model(
                 trained.pipeline,

@@ -165,7 +165,7 @@ class Service:
             )
         secrets = {"api_token", "api_tokens"}
         told = self.settings.model_dump(mode="json", exclude=secrets, by_alias=False)
-        request = Request(told, options, file_name, table.report)
+        request = Request(told, options, file_name, table.report.without_cells())
         return self._jobs.start(self.settings, request, table.data)
 
     def jobs(self) -> list[Job]:

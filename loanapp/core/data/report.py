@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from loanapp.core.errors import InvalidTable, Message
 
@@ -87,6 +87,14 @@ class Report:
     invalid_rows: int = 0
     repairs: tuple[Repair, ...] = field(default=())
     ignored_columns: tuple[str, ...] = ()
+
+    def without_cells(self) -> Report:
+        """Give what may be kept: counts and places, and no cell of the file."""
+        return replace(
+            self,
+            problems=tuple(replace(problem, value=None) for problem in self.problems),
+            repairs=tuple(replace(repair, before=None, after=None) for repair in self.repairs),
+        )
 
 
 def refused(what: Message, row: int | None = None) -> InvalidTable:

@@ -160,9 +160,10 @@ class Tracking:
             experiment = self._client.get_experiment_by_name(self._experiment)
             if experiment is None:
                 return
-            wanted = f"attributes.status = 'RUNNING' AND tags.`{HOME}` = '{self._home.path}'"
+            wanted = "attributes.status = 'RUNNING'"
             for run in self._client.search_runs([experiment.experiment_id], wanted):
-                self._discard(run.info.run_id)
+                if run.data.tags.get(HOME) == str(self._home.path):
+                    self._discard(run.info.run_id)
 
     def _discard(self, run_id: str) -> None:
         """Delete a run with its model and their files."""

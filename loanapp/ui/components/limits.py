@@ -48,6 +48,18 @@ def show_limits() -> None:
         (_("Rows"), number(now.max_rows), "LOANAPP_MAX_ROWS", _("Rows in one file.")),
         (_("Columns"), number(now.max_columns), "LOANAPP_MAX_COLUMNS", _("Columns in one file.")),
         (
+            _("Requests of one client"),
+            _("{n} a second", n=number(now.requests_per_s)) if now.requests_per_s else "—",
+            "LOANAPP_REQUESTS_PER_S",
+            _("Who sends more has to wait; programs of this machine are not counted."),
+        ),
+        (
+            _("Names of this server"),
+            ", ".join(("localhost", *now.allowed_hosts)),
+            "LOANAPP_ALLOWED_HOSTS",
+            _("Requests for other names are refused."),
+        ),
+        (
             _("Time of a training"),
             duration(now.training_time_limit_s),
             "LOANAPP_TRAINING_TIME_LIMIT_S",

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from loanapp.api.answering import Answering, adapter
 from loanapp.api.language import language_of, translate_of
@@ -166,7 +167,17 @@ async def on_http_exception(request: Request, error: HTTPException) -> Response:
         return await on_loanapp_error(request, error.error)
     status = HTTPStatus(error.status_code)
     title, detail = DETAILS.get(status, (REFUSED, Message(str(error.detail))))
-    return problem(request, status, None, title, detail, headers=error.headers)
+    headers = {"Allow": _methods_of(request)} if status == 405 else error.headers
+    return problem(request, status, None, title, detail, headers=headers)
+
+
+def _methods_of(request: Request) -> str:
+    """Name the methods of an address: the router names those of its first route alone."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return ", ".join(sorted(found))
 
 
 def problem(

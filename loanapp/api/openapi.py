@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from loanapp.api.access import OPEN, role_for
-from loanapp.api.schemas import Problem, TrainingQuery
+from loanapp.api.schemas import ProblemDetails, TrainingQuery
 from loanapp.core import transfer
 from loanapp.core.access import Role
 from loanapp.core.answers import PREDICTION_COLUMNS
@@ -18,7 +18,7 @@ from loanapp.core.data.schema import Schema
 Json = dict[str, Any]
 
 PROBLEMS: dict[int | str, Json] = {"default": {"description": "A problem (RFC 9457)."}}
-PROBLEM_SCHEMA = {"$ref": "#/components/schemas/Problem"}
+PROBLEM_SCHEMA = {"$ref": "#/components/schemas/ProblemDetails"}
 PROBLEM_TYPE = "application/problem+json"
 EXAMPLE_ROWS = 3
 FURTHER = {"/train": [409, 503], "/predict": [503], "/ready": [503]}
@@ -58,8 +58,10 @@ def complete(document: Json, schema: Schema, *, guarded: bool) -> Json:
     components = document["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         components.pop(unused, None)
-    components["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    components["Problem"].pop("$defs", None)
+    problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+    for name, definition in problem.pop("$defs", {}).items():
+        components.setdefault(name, definition)
+    components["ProblemDetails"] = problem
     return document
 
 

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from loanapp.core.answers import DataChoice
 from loanapp.core.settings import FeaturePolicy, Promotion
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d")
 NO_CONTROLS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 FreeText = Annotated[str, StringConstraints(max_length=500, pattern=NO_CONTROLS)]
+
+
+def _written(moment: object) -> object:
+    """Take a moment as people write it: a number could be seconds or milliseconds."""
+    if isinstance(moment, str) and not _MOMENT.match(moment):
+        raise ValueError("the moment is not written as 2026-01-31T12:00:00Z")
+    return moment
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -22,7 +38,7 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("the moment is out of range") from error
 
 
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
+Moment = Annotated[datetime, BeforeValidator(_written), AfterValidator(_in_utc)]
 
 
 class TrainingQuery(BaseModel):
@@ -106,7 +122,7 @@ class Predictions(BaseModel):
     rejected: list[RejectedRow] = Field([], description="With `skip_invalid=true`: all of them.")
 
 
-class Problem(BaseModel):
+class ProblemDetails(BaseModel):
     """A problem as RFC 9457 has it, with its places where a file or a request was refused."""
 
     type: str = Field(examples=["urn:problem-type:loanapp:invalid-table"])

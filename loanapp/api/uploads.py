@@ -79,6 +79,8 @@ async def receive_file(request: Request) -> AsyncIterator[Upload]:
         spooled = UploadFile(cast(BinaryIO, file), size=0)
         async for chunk in request.stream():
             await spooled.write(chunk)
+        if not file.tell():
+            raise RequestRefused(422, message("The request is empty: send a file."))
         await spooled.seek(0)
         yield Upload(spooled.file)
 

@@ -123,7 +123,7 @@ def test_every_documented_error_is_problem_json(document: dict[str, Any]) -> Non
             assert "default" in errors, (path, method)
             for answer in errors.values():
                 assert set(answer["content"]) == {"application/problem+json"}
-    assert "Problem" in document["components"]["schemas"]
+    assert "ProblemDetails" in document["components"]["schemas"]
 
 
 def test_the_documentation_works_below_a_path(service: Service) -> None:

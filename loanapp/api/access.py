@@ -1,17 +1,16 @@
-"""Who may call which route: the one table, and who the caller is."""
+"""Who calls, from where, and whether they may: before anything else is done with a request."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from fastapi import Request
 from starlette.datastructures import Headers
-from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from loanapp.api.errors import on_loanapp_error, on_request_refused
-from loanapp.core.access import ANYBODY, Identity, Role, identify
+from loanapp.api.roles import role_for
+from loanapp.core.access import ANYBODY, Identity, identify
 from loanapp.core.errors import LoanappError, NotIdentified, message
 from loanapp.core.permission import require
 from loanapp.core.settings import Settings
@@ -20,44 +19,7 @@ from loanapp.web.peers import from_this_machine, peer
 from loanapp.web.rates import Rates
 from loanapp.web.refusal import RequestRefused
 
-OPEN = "/health"
 DOCUMENTATION = re.compile(r"/|/openapi\.json|/docs(/.*)?")
-ROLES: Mapping[str, Role] = {
-    "GET /": "read",
-    "GET /docs": "read",
-    "GET /docs/files/{path:path}": "read",
-    "GET /openapi.json": "read",
-    "GET /ready": "read",
-    "GET /schema": "read",
-    "GET /metrics": "read",
-    "GET /jobs": "read",
-    "GET /jobs/{job_id}": "read",
-    "GET /jobs/{job_id}/events": "read",
-    "GET /models": "read",
-    "GET /models/{version}": "read",
-    "GET /history": "read",
-    "POST /inspect": "predict",
-    "POST /predict": "predict",
-    "POST /train": "train",
-    "DELETE /jobs/{job_id}": "train",
-    "POST /models/rollback": "admin",
-    "POST /models/{version}/promote": "admin",
-}
-"""What a route takes. One that is not named here is the administrator's alone."""
-
-_PATTERNS = [
-    (method, compile_path(path)[0], role)
-    for (method, path), role in ((key.split(), role) for key, role in ROLES.items())
-]
-
-
-def role_for(method: str, path: str) -> Role:
-    """Give the role that a request takes."""
-    method = "GET" if method == "HEAD" else method
-    for known, pattern, role in _PATTERNS:
-        if known == method and pattern.match(path):
-            return role
-    return "admin"
 
 
 class Access:
@@ -93,13 +55,14 @@ class Access:
 
     def _admit(self, scope: Scope) -> Identity:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        caller = ANYBODY if path == OPEN else self._caller(scope, path)
+        needed = role_for(scope["method"], path)
+        caller = self._caller(scope, path) if needed else ANYBODY
         check_host(scope, self.settings.allowed_hosts)
         check_origin(scope)
-        if caller is not ANYBODY:
+        if needed and caller is not ANYBODY:
             self.rates.take(f"token {caller.name}")
-            require(caller, role_for(scope["method"], path))
-        elif path != OPEN and not from_this_machine(scope):
+            require(caller, needed)
+        elif needed and not from_this_machine(scope):
             self.rates.take(f"address {peer(scope)}")
         return caller
 

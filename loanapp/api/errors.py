@@ -12,10 +12,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from loanapp.api.answering import Answering, adapter
 from loanapp.api.language import language_of, translate_of
+from loanapp.api.roles import methods_of
 from loanapp.core.data.report import Report
 from loanapp.core.errors import (
     InvalidBundle,
@@ -167,17 +167,11 @@ async def on_http_exception(request: Request, error: HTTPException) -> Response:
         return await on_loanapp_error(request, error.error)
     status = HTTPStatus(error.status_code)
     title, detail = DETAILS.get(status, (REFUSED, Message(str(error.detail))))
-    headers = {"Allow": _methods_of(request)} if status == 405 else error.headers
+    headers = error.headers
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:  # the router names those of one route alone
+        path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+        headers = {"Allow": ", ".join(methods_of(path))}
     return problem(request, status, None, title, detail, headers=headers)
-
-
-def _methods_of(request: Request) -> str:
-    """Name the methods of an address: the router names those of its first route alone."""
-    found: set[str] = set()
-    for route in request.app.routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
-            found |= getattr(route, "methods", None) or set()
-    return ", ".join(sorted(found))
 
 
 def problem(

@@ -7,7 +7,7 @@ import io
 from http import HTTPStatus
 from typing import Any
 
-from loanapp.api.access import OPEN, role_for
+from loanapp.api.roles import role_for
 from loanapp.api.schemas import ProblemDetails, TrainingQuery
 from loanapp.core import transfer
 from loanapp.core.access import Role
@@ -51,8 +51,9 @@ def complete(document: Json, schema: Schema, *, guarded: bool) -> Json:
     for path, operations in paths.items():
         for method, operation in operations.items():
             _add_problems(operation, path)
-            if guarded and path != OPEN:
-                _ask_for_token(operation, role_for(method.upper(), path))
+            role = role_for(method.upper(), path)
+            if guarded and role:
+                _ask_for_token(operation, role)
     if guarded:
         document["components"]["securitySchemes"] = {BEARER: BEARER_SCHEME}
     components = document["components"]["schemas"]

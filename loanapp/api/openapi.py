@@ -79,7 +79,7 @@ def _file_body(schema: Schema, *, target: bool, options: Json | None = None) -> 
         "required": True,
         "content": {
             "multipart/form-data": {"schema": form},
-            "text/csv": {"schema": {"type": "string"}, "example": example},
+            "text/csv": {"schema": {"type": "string", "minLength": 1}, "example": example},
         },
     }
 

@@ -49,4 +49,5 @@ def role_for(method: str, path: str) -> Role | None:
 
 def methods_of(path: str) -> list[str]:
     """Name the methods that an address takes."""
-    return sorted({method for method, pattern, _ in _PATTERNS if pattern.match(path)})
+    own = [method for method, known in map(str.split, ROLES) if known == path]
+    return sorted(own or {method for method, pattern, _ in _PATTERNS if pattern.match(path)})

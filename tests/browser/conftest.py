@@ -47,9 +47,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Server:
     """``loanapp serve`` in a process of its own, on an installation."""
 
-    def __init__(self, home: Path, command: str = "serve", **variables: str) -> None:
+    def __init__(self, home: Path, command: str = "serve", port: int = 0, **variables: str) -> None:
         with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
+            free.bind(("127.0.0.1", port))
             self.port = free.getsockname()[1]
         self.home, self.command, self.variables = home, command, variables
         self.url = f"http://127.0.0.1:{self.port}"
@@ -86,8 +86,8 @@ def serving() -> Iterator[Callable[..., Server]]:
     """Start servers that end with the test."""
     servers: list[Server] = []
 
-    def serve(home: Path, command: str = "serve", **variables: str) -> Server:
-        servers.append(Server(home, command, **variables).start())
+    def serve(home: Path, command: str = "serve", port: int = 0, **variables: str) -> Server:
+        servers.append(Server(home, command, port, **variables).start())
         return servers[-1]
 
     yield serve

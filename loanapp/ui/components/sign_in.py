@@ -36,7 +36,7 @@ def _offer_login() -> None:
     providers = [name for name, part in sections.items() if isinstance(part, Mapping)]
     for provider in [name for name in providers if "client_id" in sections[name]] or [None]:
         text = _("Log in") if provider is None else _("Log in with {name}", name=provider)
-        st.button(text, key=f"login_{provider or ''}", type="primary", icon=":material/login:",
+        st.button(text, key=f"login_{provider}" if provider else "login", type="primary", icon=":material/login:",
                   on_click=st.login, args=(provider,) if provider else ())  # fmt: skip
 
 

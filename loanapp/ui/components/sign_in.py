@@ -32,12 +32,21 @@ def sign_in() -> None:
 
 
 def _offer_login() -> None:
-    sections = st.secrets["auth"]
-    providers = [name for name, part in sections.items() if isinstance(part, Mapping)]
-    for provider in [name for name in providers if "client_id" in sections[name]] or [None]:
-        text = _("Log in") if provider is None else _("Log in with {name}", name=provider)
-        st.button(text, key=f"login_{provider}" if provider else "login", type="primary", icon=":material/login:",
-                  on_click=st.login, args=(provider,) if provider else ())  # fmt: skip
+    for provider in _providers() or [None]:
+        st.button(
+            _("Log in with {name}", name=provider) if provider else _("Log in"),
+            key=f"login_{provider}" if provider else "login",
+            type="primary",
+            icon=":material/login:",
+            on_click=st.login,
+            args=(provider,) if provider else (),
+        )
+
+
+def _providers() -> list[str]:
+    """The providers that have names; none where there is one without."""
+    sections = st.secrets["auth"].items()
+    return [name for name, part in sections if isinstance(part, Mapping) and "client_id" in part]
 
 
 def _ask_for_token() -> None:

@@ -32,7 +32,8 @@ def sign_in() -> None:
 
 
 def _offer_login() -> None:
-    for provider in _providers() or [None]:
+    providers: list[str | None] = [*_providers()] or [None]
+    for provider in providers:
         st.button(
             _("Log in with {name}", name=provider) if provider else _("Log in"),
             key=f"login_{provider}" if provider else "login",

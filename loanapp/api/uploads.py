@@ -18,6 +18,7 @@ from starlette.datastructures import UploadFile as FormFile
 from starlette.exceptions import HTTPException
 
 from loanapp.api.errors import BodyTooLarge
+from loanapp.core.data.report import refused
 from loanapp.core.errors import message
 from loanapp.web.refusal import RequestRefused
 
@@ -80,7 +81,7 @@ async def receive_file(request: Request) -> AsyncIterator[Upload]:
         async for chunk in request.stream():
             await spooled.write(chunk)
         if not file.tell():
-            raise RequestRefused(422, message("The request is empty: send a file."))
+            raise refused(message("The request is empty: send a file."))
         await spooled.seek(0)
         yield Upload(spooled.file)
 

@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
+from loanapp.core.store.reading import RestReader
 from pydantic import ValidationError
 
 from loanapp.api.uploads import bare_name
@@ -33,7 +34,6 @@ from loanapp.core.errors import LoanappError, StoreUnavailable, UnknownJob, Unkn
 from loanapp.core.home import Home
 from loanapp.core.service import Service
 from loanapp.core.settings import Settings
-from loanapp.core.store.reading import RestReader
 from loanapp.core.store.tracking import Tracking
 from loanapp.core.store.uri import tracking_uri
 from loanapp.core.transfer import with_amounts
@@ -283,7 +283,7 @@ def test_a_folder_may_have_an_apostrophe(
 ) -> None:
     """What the operator names is no part of a query either."""
     home = Home(copying(trained_home, tmp_path / "l'agence d'été"))
-    Tracking(home, tracking_uri(home, None), "loanapp").close_interrupted()
+    Tracking(home, tracking_uri(home, None), "loanapp").discard_interrupted()
 
 
 # Decompression bombs

@@ -25,7 +25,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
-from loanapp.core.store.reading import RestReader
 from pydantic import ValidationError
 
 from loanapp.api.uploads import bare_name
@@ -34,6 +33,7 @@ from loanapp.core.errors import LoanappError, StoreUnavailable, UnknownJob, Unkn
 from loanapp.core.home import Home
 from loanapp.core.service import Service
 from loanapp.core.settings import Settings
+from loanapp.core.store.backends import RestBackend
 from loanapp.core.store.tracking import Tracking
 from loanapp.core.store.uri import tracking_uri
 from loanapp.core.transfer import with_amounts
@@ -160,7 +160,7 @@ def test_a_redirect_of_the_model_store_is_not_followed() -> None:
         answering(200) as (inside, reached),
         answering(302, Location=f"{inside}/x") as (url, asked),
     ):
-        reader = RestReader(url, "loanapp")
+        reader = RestBackend(url, "loanapp")
         for ask in (reader.champion, reader.versions, reader.tags):
             with pytest.raises(StoreUnavailable):
                 ask()

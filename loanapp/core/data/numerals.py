@@ -17,6 +17,8 @@ from functools import lru_cache
 
 from loanapp.core.data.schema import Field
 
+LONGEST = 400
+"""Characters of a number; looking for its unit in more would take time."""
 BLANKS = " \t\u00a0\u202f\u2009\u2007\u3000\u200b\ufeff"
 _BLANK_GROUP = r"[ \u00a0\u202f\u2009\u2007'’]"
 
@@ -106,6 +108,8 @@ def parse_numeral(text: str, unit: str | None = None) -> Numeral | None:
     True
     """
     core = text.strip(BLANKS)
+    if len(core) > LONGEST:
+        return None
     style = Style.PLAIN if core == text else Style.BLANKS
     if not _PLAIN.fullmatch(core):
         if "−" in core:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ from loanapp.core.errors import LimitExceeded, message
 BATCH_ROWS = 16_384
 METADATA_ITEMS = 1_000_000
 TEXT_BYTES = 400 * MB
+CELLS, CELLS_A_BYTE = 50_000_000, 10
 
 
 def read_grid(content: Content, limits: Limits) -> Grid:
@@ -61,6 +63,7 @@ def _read(content: Content, limits: Limits) -> pa.Table:
         thrift_string_size_limit=limits.line_bytes * 10,
     )
     check_columns(file.metadata.num_columns, limits)
+    limits = replace(limits, cells=min(limits.cells, CELLS + CELLS_A_BYTE * len(content.data)))
     check_rows(file.metadata.num_rows, file.metadata.num_columns, limits)
     batches = list(_bounded(file.iter_batches(BATCH_ROWS), limits))
     return pa.Table.from_batches(batches, file.schema_arrow if not batches else batches[0].schema)

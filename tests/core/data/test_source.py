@@ -177,6 +177,9 @@ HOSTILE = {
     "a letter a line": lambda: b"a\n" * 45_000_000,
     "a quote that is never closed": lambda: HEADER + b'"' + ROW * 200_000,
     "long digits": lambda: HEADER + ROW.replace(b",", b"," + b"1" * 900_000, 3),
+    "a number far from its unit": lambda: (
+        HEADER + b"a,b,5" + b" " * 900_000 + b"x," + ROW.split(b",", 3)[3]
+    ),
     "half a UTF-16": lambda: CSV.decode().encode("utf-16")[:-1],
     "UTF-16 of halves": lambda: b"\xff\xfe" + b"\x00\xd8" * 10_000,
     "NUL bytes": lambda: bytes(20_000_000),
@@ -194,6 +197,9 @@ HOSTILE = {
     "no Parquet": lambda: b"PAR1" + NOISE.randbytes(1_000) + b"PAR1",
     "a Parquet bomb": lambda: parquet(
         pa.table({"age": pa.array(["x" * 1_000]).dictionary_encode().take([0] * 2_000_000)})
+    ),
+    "a Parquet of nothing": lambda: parquet(
+        pa.table({f.name: pa.nulls(4_500_000, pa.string()) for f in SCHEMA.fields})
     ),
     "a workbook of far rows": lambda: far_workbook('<row r="99999999999"><c r="A1"/></row>'),
     "a workbook of far columns": lambda: far_workbook(

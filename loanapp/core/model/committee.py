@@ -1,8 +1,9 @@
 """The members of a committee: who sees what, where they start, and how they become one network.
 
 Half of the members see the standardised features alone, which suits smooth functions; the other
-half also sees the features cut in pieces at their quantiles (Y. Gorishniy et al., NeurIPS 2022),
-which suits steps and thresholds. What each half is worth is judged on rows it has not seen.
+half also sees the features cut in pieces at their quantiles (Y. Gorishniy et al., NeurIPS 2022)
+and on which side of a step they are, which suits bends and thresholds. What each half is worth is
+judged on rows it has not seen.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from loanapp.core.model.distribution import Floats
 from loanapp.core.model.forward import Arrays, Singles, forward, standardise
+from loanapp.core.model.steps import Thresholds
 from loanapp.core.model.tobit import Sides, fit_line, log_likelihood
 
 Rows = npt.NDArray[np.intp]
@@ -29,6 +31,8 @@ SMALLEST_SHARE = 0.05
 LOG_SPREAD = (-7.0, 5.0)
 
 HIDDEN_GAIN = 0.3
+STEP_WIDTH = 0.01
+"""Of the ramp that stands for a step, in standard deviations of its feature."""
 
 
 def describe_features(X: Floats) -> dict[str, npt.NDArray[Any]]:
@@ -57,6 +61,17 @@ def _knots(z: Floats, axes: npt.NDArray[np.intp]) -> dict[str, npt.NDArray[Any]]
     }
 
 
+def add_steps(
+    features: dict[str, npt.NDArray[Any]], thresholds: Thresholds
+) -> dict[str, npt.NDArray[Any]]:
+    """Add steps to the pieces: ramps so short that few values lie on them."""
+    axes = np.array([axis for axis, _ in thresholds], np.intp)
+    knots = np.array([at - STEP_WIDTH / 2 for _, at in thresholds], np.float32)
+    slopes = np.full(len(thresholds), 1 / STEP_WIDTH, np.float32)
+    steps = {"axes": axes, "knots": knots, "slopes": slopes}
+    return features | {name: np.concatenate([features[name], more]) for name, more in steps.items()}
+
+
 def deal(n: int, members: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
     """Deal n rows: (K, m) what each member learns from, (K, v) what it is judged on.
 
@@ -77,12 +92,13 @@ def deal(n: int, members: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
 
 
 def start(
-    z: Floats, pieces: int, y: Floats, side: Sides, train: Rows, width: int,
+    z: Floats, pieces: int, steps: int, y: Floats, side: Sides, train: Rows, width: int,
     rng: np.random.Generator,
 ) -> Weights:  # fmt: skip
     """Initial weights: each member starts as the linear Tobit fit of the rows it learns from.
 
-    The hidden layers start random, their output at zero.
+    The hidden layers start random, their output and what they make of the last `steps` of the
+    pieces at zero.
     """
     members, features = len(train), z.shape[1]
     folds = members // 2
@@ -107,6 +123,7 @@ def start(
         "bias_2": np.zeros((members, 1, width)),
         "weight_out": np.zeros((members, width, 2)),
     }
+    weights["weight_pieces"][:, pieces - steps :] = 0
     return {name: value.astype(np.float32) for name, value in weights.items()}
 
 

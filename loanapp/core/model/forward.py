@@ -1,8 +1,8 @@
 """The network's forward pass on stored arrays. NumPy only: the serving process uses this module.
 
-A fitted network is a dictionary of named arrays. With d features, of which a are axes (more than
-two values) cut in T pieces each, and K members of two hidden layers with H units each, of which
-the last P also see the pieces, in this order:
+A fitted network is a dictionary of named arrays. With d features, those of more than two values
+cut in T pieces in all, short ones for steps among them, and K members of two hidden layers with H
+units each, of which the last P also see the pieces, in this order:
 
 ==================  ==========  =======  ======================================================
 name                shape       dtype    step
@@ -13,10 +13,10 @@ name                shape       dtype    step
 ``intercept``       (2,)        float64
 ``weight_1``        (d, K H)    float32  ``h = z @ weight_1 + bias_1``
 ``bias_1``          (K H,)      float32
-``axes``            (a T,)      int64    ``pieces = clip((z[:, axes] - knots) * slopes, 0, 1)``
-``knots``           (a T,)      float32
-``slopes``          (a T,)      float32
-``weight_pieces``   (a T, P H)  float32  ``h[:, -P H:] += pieces @ weight_pieces``; ``h = silu(h)``
+``axes``            (T,)        int64    ``pieces = clip((z[:, axes] - knots) * slopes, 0, 1)``
+``knots``           (T,)        float32
+``slopes``          (T,)        float32
+``weight_pieces``   (T, P H)    float32  ``h[:, -P H:] += pieces @ weight_pieces``; ``h = silu(h)``
 ``weight_2``        (K, H, H)   float32  ``h_k = silu(h_k @ weight_2[k] + bias_2[k])``
 ``bias_2``          (K, H)      float32
 ``weight_out``      (K H, 2)    float32  ``out = line + h @ weight_out``
@@ -75,7 +75,7 @@ def standardise(arrays: Arrays, X: Floats) -> Floats:
 
 
 def cut_in_pieces(arrays: Arrays, z: Singles) -> Singles:
-    """Cut the axes of standardised features in pieces: (n, d) to (n, a T)."""
+    """Cut the axes of standardised features in pieces: (n, d) to (n, T)."""
     return _pieces(arrays, z.T).T
 
 

@@ -22,6 +22,7 @@ from loanapp.core.model.distribution import (
     normal_quantile,
 )
 from loanapp.core.model.forward import cut_in_pieces, forward, standardise
+from loanapp.core.model.steps import find_steps
 from loanapp.core.model.tobit import Cut, Sides, choose_transform, find_bounds, sides
 
 MOST_STEPS = 100
@@ -170,10 +171,12 @@ class TobitRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     ) -> dict[str, npt.NDArray[Any]]:  # fmt: skip
         from loanapp.core.model import network
 
+        steps = find_steps(z, y, side, np.unique(features["axes"]), rng)
+        features = committee.add_steps(features, steps)
         single = z.astype(np.float32)
         pieces = cut_in_pieces(features, single)
         train, judged = committee.deal(len(y), self.members, rng)
-        first = committee.start(z, pieces.shape[1], y, side, train, self.width, rng)
+        first = committee.start(z, pieces.shape[1], len(steps), y, side, train, self.width, rng)
         self.history_: dict[str, list[float]] = {"loss": [], "val_loss": []}
 
         def report(epoch: int, loss: float, val_loss: float) -> None:
@@ -219,12 +222,12 @@ def _rescale(
 def _widening(residuals: Floats, side: Sides, rng: np.random.Generator) -> float:
     """Factor on the spread with which 90 % of unseen rows fall in their 90 % interval.
 
-    A row on a bound counts twice by half: as an amount drawn from beyond the bound, which judges
-    the spread, and as what it is, inside if the interval reaches the bound.
+    A row on a bound counts as two: for a quarter as an amount drawn from beyond the bound, which
+    judges the spread; for the rest as what it is, inside if the interval reaches the bound.
     """
     sign = np.where(side > 0, -1.0, 1.0)
     drawn = normal_quantile(normal_cdf(sign * residuals) * rng.uniform(size=len(residuals)))
     beyond = np.where(side == 0, np.abs(residuals), np.minimum(np.abs(drawn), 9))
     shown = np.where(side == 0, np.abs(residuals), np.maximum(-sign * residuals, 0))
-    widening = np.quantile(np.concatenate([beyond, shown]), 0.9) / normal_quantile(0.95)
+    widening = np.quantile(np.concatenate([beyond, *[shown] * 3]), 0.9) / normal_quantile(0.95)
     return float(np.clip(widening, 0.5, 2.0))

@@ -68,6 +68,17 @@ def test_it_learns_a_curve_and_a_step() -> None:
     assert model.score(X[1000:], y[1000:]) > 0.95
 
 
+def test_a_step_stays_a_step() -> None:
+    """A network alone draws a slope: rows beside the threshold get half of the jump."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(size=(1600, 3))
+    y = 10.0 * (X[:, 1] > 0.62) + X[:, 0] + 0.1 * rng.normal(size=1600)
+    model = TobitRegressor(members=4, epochs=30, random_state=0).fit(X, y)
+    beside = np.tile([0.5, 0.0, 0.5], (2, 1))
+    beside[:, 1] = [0.61, 0.63]
+    assert model.predict(beside) == pytest.approx([0.5, 10.5], abs=0.7)
+
+
 def test_the_same_seed_gives_the_same_amounts_bit_for_bit() -> None:
     X, y = lenders_file(200)
     first, second = (quick(epochs=4).fit(X, y).predict(X) for _ in range(2))

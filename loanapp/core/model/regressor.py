@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
 
 from loanapp.core.model import committee
 from loanapp.core.model.distribution import (
@@ -135,6 +136,14 @@ class TobitRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         if self.members < 2 or self.members % 2:
             raise ValueError(f"members must be a positive even number, not {self.members}.")
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
+        # One thread: sums in another order would make another model of the same file and seed.
+        with threadpool_limits(1, user_api="blas"):
+            return self._fit(rows, amounts, rng, progress)
+
+    def _fit(
+        self, rows: Floats, amounts: Floats, rng: np.random.Generator,
+        progress: Callable[[Epoch], None] | None,
+    ) -> Self:  # fmt: skip
         self.bounds_ = find_bounds(amounts, self.cut)
         side = sides(amounts, *self.bounds_)
         amounts = np.clip(amounts, *self.bounds_)

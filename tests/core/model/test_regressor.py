@@ -1,6 +1,10 @@
 """The censored regressor as a public estimator."""
 
+import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,6 +88,26 @@ def test_the_same_seed_gives_the_same_amounts_bit_for_bit() -> None:
     first, second = (quick(epochs=4).fit(X, y).predict(X) for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert (quick(epochs=4, random_state=1).fit(X, y).predict(X) != first).any()
+
+
+@pytest.mark.slow
+def test_another_process_with_other_threads_learns_the_same_bits() -> None:
+    code = f"""
+import hashlib, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_regressor import lenders_file, quick
+arrays = quick(epochs=3).fit(*lenders_file(1500)).arrays_
+print(hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest())
+"""
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True, text=True, check=True,
+            env=os.environ | {"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads},
+        ).stdout
+        for threads in ("1", "3")
+    }  # fmt: skip
+    assert len(found) == 1
 
 
 def test_pickle_skops_and_the_forward_pass_give_the_same_amounts(fitted: TobitRegressor) -> None:

@@ -235,12 +235,15 @@ class Jobs:
         assert process.stdout is not None  # noqa: S101 - it was asked for
         with process.stdout:
             answer = process.stdout.readline()
-        Thread(target=process.wait, daemon=True, name=f"reap-{folder.name}").start()
+        if answer == STARTED:
+            Thread(target=process.wait, daemon=True, name=f"reap-{folder.name}").start()
+            return
+        code = process.wait()
         if answer == BUSY:
             shutil.rmtree(folder)
             self._refuse_if_busy()
             raise TrainingBusy(message("Another training is running."))
-        if answer != STARTED and self.read(folder.name).state != "cancelled":
+        if code >= 0:  # not killed by a signal, as a cancellation does
             why = "The training process could not start; jobs/{id}/process.log says more."
             end(folder, "failed", reason=message(why, id=folder.name))
 

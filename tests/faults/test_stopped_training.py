@@ -11,7 +11,7 @@ from loanapp.core.store.pointer import ModelUri, Pointer
 from tests.faults.traces import artifacts, leftovers, runs, wait_until
 from tests.faults.warm import Place
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(900)]
 
 RETRAINING, TRACKING = "loanapp.core.retraining", "loanapp.core.store.tracking"
 PLACES = {

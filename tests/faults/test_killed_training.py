@@ -133,7 +133,7 @@ def test_the_champion_serves_on_and_the_next_start_finds_order(
         wait_until(lambda s=restarted.service, j=job_id: s.job(j).finished_at, 30)
         assert restarted.serves_the_champion()
         assert restarted.service.history()[0].version == restarted.ask()
-        wait_until(lambda: unfinished_runs(home) == [], 60)
+        wait_until(lambda: unfinished_runs(home) == [], 240)
         assert find(fold(home / "jobs" / job_id)) is None
         restarted.service.close()
 

@@ -47,7 +47,7 @@ def test_a_stop_takes_two_seconds_and_leaves_nothing(home, make_settings, traini
         assert stopped.state == "cancelled", name
         assert leftovers(home / "jobs") == [], name
         if "deaf" in name:  # what it could not take away itself another process does, or a start
-            wait_until(lambda: runs(home) == known[0] and artifacts(home) == known[1], 60)
+            wait_until(lambda: runs(home) == known[0] and artifacts(home) == known[1], 240)
             Service(make_settings(home)).close()
             wait_until(lambda: leftovers(home) == [], 30)
         assert (runs(home), artifacts(home), service.models(), service.history()) == known, name

@@ -171,8 +171,6 @@ class RestBackend:
 
     def versions(self) -> list[StoredVersion]:
         """The versions, newest first."""
-        wanted = f"name='{self._name}'"
-        found = self._get("model-versions/search", filter=wanted, max_results=str(PAGE))
         stored = [
             StoredVersion(
                 str(item["version"]),
@@ -180,7 +178,7 @@ class RestBackend:
                 int(item["creation_timestamp"]),
                 _pairs(item.get("tags", [])),
             )
-            for item in (found or {}).get("model_versions", [])
+            for item in self._pages("model-versions/search", filter=f"name='{self._name}'")
         ]
         return sorted(stored, key=lambda item: -int(item.version))
 
@@ -200,6 +198,15 @@ class RestBackend:
         if self._post("registered-models/alias", **alias) is None:
             raise unknown(version)
         self.add_tag(key, value)
+
+    def _pages(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
+        """Give the versions that a search finds, page after page."""
+        while True:
+            page = self._get(path, max_results=str(PAGE), **query) or {}
+            yield from page.get("model_versions", [])
+            if not page.get("next_page_token"):
+                return
+            query["page_token"] = page["next_page_token"]
 
     def _get(self, path: str, **query: str) -> dict[str, Any] | None:
         return self._ask("GET", path, params=query)

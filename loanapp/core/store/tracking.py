@@ -32,6 +32,7 @@ MODEL_ARTIFACT, BUNDLE_ARTIFACT, DATA_ARTIFACT = "model", "bundle", "data"
 REQUIREMENTS = ("loanapp", "numpy", "pandas", "scikit-learn", "skops")
 TRUSTED_MODULES = ("loanapp.core.model",)
 HOME, FILE = "loanapp.home", "loanapp.file"
+LOCK_WAIT_S = 5
 
 logger = logging.getLogger(__name__)
 
@@ -301,7 +302,7 @@ def main(home: str, uri: str, experiment: str) -> None:
     """Take away what interrupted trainings left in MLflow, unless one runs: it will."""
     place = Home(Path(home))
     tracking = Tracking(place, uri, experiment)
-    with suppress(Timeout), FileLock(place.lock("training"), timeout=0):
+    with suppress(Timeout), FileLock(place.lock("training"), timeout=LOCK_WAIT_S):
         tracking.discard_interrupted()
 
 

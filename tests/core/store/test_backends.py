@@ -8,16 +8,20 @@ import threading
 import pytest
 from werkzeug.serving import make_server
 
-from loanapp.core.errors import StoreUnavailable
+from loanapp.core.errors import StoreUnavailable, UnknownVersion
 from loanapp.core.home import Home
+from loanapp.core.store import backends
 from loanapp.core.store.backends import RestBackend, SqliteBackend, make_backend
 from loanapp.core.store.tracking import connect
 from loanapp.core.store.uri import tracking_uri
 
 
 @pytest.fixture(scope="module")
-def uri(two_versions_home):
-    return tracking_uri(Home(two_versions_home), None)
+def uri(two_versions_home, tmp_path_factory, copying):
+    """A store of this module's own."""
+    return tracking_uri(
+        Home(copying(two_versions_home, tmp_path_factory.mktemp("own") / "h")), None
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +40,14 @@ def mlflow_server(uri):
     server.server_close()
 
 
-@pytest.mark.parametrize("where", ["here", "on a server"])
-def test_champion_versions_and_tags_are_those_that_mlflow_has(uri, where, request):
-    address = uri if where == "here" else request.getfixturevalue("mlflow_server")
+@pytest.fixture(params=["here", "on a server"])
+def address(request, uri):
+    """Where the same store is asked."""
+    return uri if request.param == "here" else request.getfixturevalue("mlflow_server")
+
+
+def test_champion_versions_and_tags_are_those_that_mlflow_has(uri, address, monkeypatch):
+    monkeypatch.setattr(backends, "PAGE", 1)
     backend, client = make_backend(address, "loanapp"), connect(uri)
     model = client.get_registered_model("loanapp")
     assert backend.champion() == str(model.aliases["champion"]) == "2"
@@ -51,6 +60,32 @@ def test_champion_versions_and_tags_are_those_that_mlflow_has(uri, where, reques
         assert mine.created_ms == other.creation_timestamp
         assert mine.tags == other.tags
     assert make_backend(address, "another").champion() is None
+
+
+def test_what_is_written_is_what_mlflow_reads(uri, address):
+    backend, key = make_backend(address, "loanapp"), f"moment of {address[:6]}"
+    backend.set_champion("1", key, "why")
+    model = connect(uri).get_registered_model("loanapp")
+    assert str(model.aliases["champion"]) == "1"
+    assert model.tags[key] == "why"
+    with pytest.raises(UnknownVersion):
+        backend.set_champion("9", "never", "why")
+    backend.add_tag(f"{key}, too", "note")
+    tags = connect(uri).get_registered_model("loanapp").tags
+    assert tags[f"{key}, too"] == "note"
+    assert "never" not in tags
+    assert backend.champion() == "1"
+    backend.set_champion("2", f"{key}, again", "why")
+
+
+def test_the_history_here_is_append_only(two_versions_home, tmp_path, copying):
+    local = tracking_uri(Home(copying(two_versions_home, tmp_path / "home")), None)
+    backend = make_backend(local, "loanapp")
+    key, value = min(backend.tags().items())
+    with pytest.raises(StoreUnavailable):
+        backend.set_champion("1", key, "another story")
+    assert backend.tags()[key] == value
+    assert backend.champion() == "2"
 
 
 def test_where_nothing_was_trained_there_is_nothing_to_read(uri, tmp_path):

@@ -82,6 +82,12 @@ class TimedProtocol(HttpToolsProtocol):
         if self._awaited == "head" and self._arrived > HEAD_BYTES:
             self._end(TOO_LARGE)
 
+    def on_message_begin(self) -> None:
+        """Await the rest of a head that came right behind another request."""
+        super().on_message_begin()
+        if self._awaited is None:
+            self._await("head", 1)
+
     def on_headers_complete(self) -> None:
         """Await the body."""
         super().on_headers_complete()
@@ -122,6 +128,8 @@ class TimedProtocol(HttpToolsProtocol):
         least = max(1.0, self._times.body_least_kb_s * 1000 * self._times.body_s)
         if self._awaited == "body" and (self.flow.read_paused or self._arrived >= least):
             self._await("body")
+        elif self._awaited == "head" and self._answering:
+            self._await("head", self._arrived)
         else:
             self._end(TOO_SLOW)
 
@@ -133,6 +141,10 @@ class TimedProtocol(HttpToolsProtocol):
             if unanswered:
                 self.transport.write(status_line + NO_BODY)
             self.transport.close()
+
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     @property
     def _answered(self) -> bool:

@@ -165,20 +165,21 @@ def predict(
     with _backend(url, lang, as_json) as (terminal, backend):
         from loanapp.core.data.export import rejected_table
         from loanapp.core.errors import message
+        from loanapp.core.prediction import Passing
         from loanapp.core.transfer import with_amounts
         from loanapp.listings import show_prediction
-        from loanapp.session import check_output, opened, write
+        from loanapp.session import check_output, opened, write, write_blocks
 
         check_output(output, as_json=as_json)
-        with opened(file) as source, terminal.waiting(message("Predicting…")):
-            prediction = backend.predict(source, skip_invalid=skip_invalid)
-        with terminal.waiting(message("Writing the file…")):
-            write(with_amounts(prediction, interval=interval), output, excel=excel)
-            if rejected and prediction.rejected:
-                titles = (terminal.text(message("Line")), terminal.text(message("Reason")))
-                refused = rejected_table(prediction.rejected, terminal.text, titles)
-                write(refused, rejected, excel=excel)
-        show_prediction(terminal, prediction, output)
+        with opened(file) as source, terminal.progress(message("Predicting…")) as progress:
+            blocks = backend.predict_blocks(source, skip_invalid=skip_invalid, interval=interval)
+            passing = Passing(blocks, progress)
+            tables = (with_amounts(block, interval=interval) for block in passing)
+            write_blocks(tables, output, excel=excel)
+        if rejected and passing.rejected:
+            titles = (terminal.text(message("Line")), terminal.text(message("Reason")))
+            write(rejected_table(passing.rejected, terminal.text, titles), rejected, excel=excel)
+        show_prediction(terminal, passing, output)
 
 
 @app.command()

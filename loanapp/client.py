@@ -154,6 +154,13 @@ class Client:
         """Score a file. Raises InvalidTable, LimitExceeded, NoModel."""
         return self._predict(params={"skip_invalid": skip_invalid}, files=_form(source))
 
+    def predict_blocks(
+        self, source: BinaryIO, *, skip_invalid: bool = False, interval: bool = True
+    ) -> Iterator[Prediction]:
+        """Score a file; the answer is one block. Raises InvalidTable, LimitExceeded, NoModel."""
+        del interval  # the answer always has it
+        yield self.predict(source, skip_invalid=skip_invalid)
+
     def predict_records(self, records: Sequence[Mapping[str, object]]) -> Prediction:
         """Score clients given as records by column name. Raises InvalidTable, NoModel."""
         body = orjson.dumps(

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from loanapp.core.answers import (
     Health,
     HistoryEntry,
     Job,
     ModelVersion,
-    Prediction,
     TrainingResult,
 )
 from loanapp.core.data.report import Report
 from loanapp.core.errors import Message, message
 from loanapp.core.model.metrics import Metrics
 from loanapp.terminal import Terminal
+
+if TYPE_CHECKING:
+    from loanapp.core.prediction import Passing
 
 Record = TypeVar("Record")
 Row = tuple[object, ...]
@@ -65,13 +67,13 @@ def show_trained(terminal: Terminal, result: TrainingResult) -> None:
     terminal.table(METRIC_COLUMNS, rows)
 
 
-def show_prediction(terminal: Terminal, prediction: Prediction, output: object) -> None:
+def show_prediction(terminal: Terminal, prediction: Passing, output: object) -> None:
     """Say what was predicted, by which version, and what the reader had to say."""
     report = prediction.report
     if terminal.as_json:
         facts = {
-            "n_rows": len(prediction.amounts),
-            "model_version": prediction.model_version,
+            "n_rows": prediction.rows,
+            "model_version": prediction.version,
             "output": str(output),
         }
         terminal.write_json(facts | terminal.plain(Report, report))
@@ -81,8 +83,8 @@ def show_prediction(terminal: Terminal, prediction: Prediction, output: object) 
     terminal.say(
         message(
             "{count} clients, predicted by version {version} → {output}",
-            count=len(prediction.amounts) - report.invalid_rows,
-            version=prediction.model_version,
+            count=prediction.rows - report.invalid_rows,
+            version=prediction.version,
             output=str(output),
         )
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import getpass
 import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -67,10 +69,13 @@ def backend(url: str | None) -> Iterator[Service | Client]:
             token = settings.api_token.get_secret_value() if settings.api_token else None
             chosen = Client(url, token=token, timeout_s=settings.remote_timeout_s)
         else:
+            from loanapp.core.data.limits import Limits
             from loanapp.core.service import Service
 
             configure_logging(settings, "cli", terminal=False)
-            chosen = Service(settings)
+            # A file of this machine is no upload: it may be as large as the disk allows.
+            limits = replace(Limits.from_settings(settings), bytes=sys.maxsize)
+            chosen = Service(settings, limits)
         stack.callback(chosen.close)
         yield chosen
 
@@ -121,16 +126,26 @@ def check_output(path: Path, *, as_json: bool = False) -> None:
 
 def write(table: pa.Table, path: Path, *, excel: bool = False) -> None:
     """Write a table in the format that the name says; an earlier file is replaced at the end."""
-    from loanapp.core.data.export import write_table
+    from loanapp.core.data.export import split
+
+    write_blocks(split(table), path, excel=excel)
+
+
+def write_blocks(blocks: Iterable[pa.Table], path: Path, *, excel: bool = False) -> None:
+    """Write a table that comes in blocks; where making one fails, nothing was written."""
+    from loanapp.core.data import export
 
     if path == STANDARD:
-        write_table(table, sys.stdout.buffer, "csv", excel=excel)
+        with tempfile.TemporaryFile() as spool:
+            export.write_blocks(blocks, spool, "csv", excel=excel)
+            spool.seek(0)
+            shutil.copyfileobj(spool, sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return
     partial = path.with_name(f".partial-{path.name}")
     try:
         with partial.open("wb") as sink:
-            write_table(table, sink, path.suffix.lower().removeprefix("."), excel=excel)
+            export.write_blocks(blocks, sink, path.suffix.lower().removeprefix("."), excel=excel)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -187,11 +187,11 @@ class Terminal:
         return document
 
     @contextmanager
-    def waiting(self, what: Message) -> Iterator[None]:
-        """Show that something is under way."""
+    def progress(self, what: Message) -> Iterator[Callable[[float], None]]:
+        """Show how much of something is done; gives what takes the share, 0 to 1."""
         with self._progress() as progress:
-            progress.add_task(self.text(what), total=None, course="")
-            yield
+            task = progress.add_task(self.text(what), total=None, course="")
+            yield lambda share: progress.update(task, total=1.0, completed=share)
 
     def follow(self, jobs: Iterator[Job]) -> Job | None:
         """Show a training as a bar until it ends; gives it as it ended."""

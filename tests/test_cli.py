@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -79,6 +80,30 @@ def test_predict_writes_the_file_with_the_amounts(
     expected = service.predict(io.BytesIO(file.read_bytes())).amounts
     assert _amounts(output) == pytest.approx(expected.tolist(), abs=1e-6)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.slow
+def test_a_file_of_two_million_clients_is_predicted_in_little_memory(
+    home: Path, service: Service, clients_csv: bytes, tmp_path: Path
+) -> None:
+    head, _, rows = clients_csv.partition(b"\n")
+    file, output = tmp_path / "many.csv", tmp_path / "amounts.csv"
+    with file.open("wb") as sink:
+        sink.write(head + b"\n")
+        sink.writelines(rows for _ in range(10_000))
+    peak = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    code = (
+        f"import atexit\n@atexit.register\ndef _():\n    {peak}\nfrom loanapp.cli import app\napp()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "predict", file, "-o", output],
+        env={**os.environ, "LOANAPP_HOME": str(home)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert int(done.stdout) < 400
+    amounts = service.predict(io.BytesIO(clients_csv)).amounts
+    with output.open(encoding="utf-8") as lines:
+        last = [float(row[ADDED]) for row in csv.DictReader(lines)][-200:]
+    assert last == pytest.approx(amounts.tolist(), abs=1e-3)
 
 
 def test_predict_reads_and_writes_pipes(run: Callable[..., Result], clients_csv: bytes) -> None:

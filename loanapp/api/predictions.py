@@ -1,8 +1,14 @@
-"""A prediction as it is sent: JSON, CSV or Arrow, in blocks, so that nothing is held twice."""
+"""A prediction as it is sent: JSON, CSV or Arrow, written in blocks.
+
+Nothing is sent before the whole file was read, since a problem in its last row refuses it. Until
+then JSON waits as arrays, the others as they are written, in a file of their own where they are
+long.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -18,6 +24,7 @@ from loanapp.core.errors import Message
 JSON, CSV, ARROW = "application/json", "text/csv", transfer.MEDIA_TYPE
 OFFERED = (JSON, CSV, ARROW)
 BLOCK_ROWS, REFUSALS_AT_ONCE = 65_536, 1_000
+HELD_BYTES, SENT_BYTES = 16 << 20, 1 << 18
 REPORT_FACTS = ("repairs", "ignored_columns", "problem_count", "invalid_rows", "problems")
 
 
@@ -65,14 +72,25 @@ def json_blocks(prediction: Prediction, answering: Answering, *, interval: bool)
     yield b"]}"
 
 
-def arrow_blocks(prediction: Prediction, answering: Answering) -> Iterator[bytes]:
+def arrow_blocks(blocks: Iterable[Prediction], answering: Answering) -> Iterator[bytes]:
     """Write a prediction as an Arrow stream."""
-    return transfer.to_arrow(prediction, answering.translate)
+    return transfer.to_arrow(blocks, answering.translate)
 
 
-def csv_blocks(prediction: Prediction, *, interval: bool, excel: bool) -> Iterator[bytes]:
+def csv_blocks(blocks: Iterable[Prediction], *, interval: bool, excel: bool) -> Iterator[bytes]:
     """Write a prediction as its file with the amounts added, safe for a spreadsheet."""
-    return export.csv_blocks(transfer.with_amounts(prediction, interval=interval), excel=excel)
+    tables = (transfer.with_amounts(block, interval=interval) for block in blocks)
+    return export.csv_blocks(tables, excel=excel)
+
+
+def held_back(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Take all blocks in before the first is given: in memory, or in a file where they are long."""
+    with tempfile.SpooledTemporaryFile(HELD_BYTES) as spool:
+        spool.writelines(blocks)
+        spool.seek(0)
+        yield b""
+        while block := spool.read(SENT_BYTES):
+            yield block
 
 
 def _numbers(values: Any) -> Iterator[bytes]:

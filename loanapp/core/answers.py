@@ -172,16 +172,16 @@ class Inspection:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Amounts for a file, in the order of its data rows; NaN for a refused row.
+    """Amounts for a file or a block of one, in the order of its data rows; NaN for a refused row.
 
     Parameters
     ----------
     amounts
         Medians of the cut distributions, in the target's unit; shape (n_rows,).
     lower, upper
-        Bounds of the 90 % interval; shape (n_rows,).
+        Bounds of the 90 % interval; shape (n_rows,), or (0,) where they were not asked for.
     expected
-        Means of the cut distributions: what totals are made of; shape (n_rows,).
+        Means of the cut distributions: what totals are made of; shape as that of the bounds.
     model_version
         The version that made them all.
     clients
@@ -190,6 +190,8 @@ class Prediction:
         What the reader said of the file.
     rejected
         The refused rows as they stand in the file, with the reasons; None: no row was refused.
+    share
+        How much of its file lies before the end of this block, 0 to 1.
     """
 
     amounts: npt.NDArray[np.float64]
@@ -200,6 +202,7 @@ class Prediction:
     clients: pa.Table
     report: Report
     rejected: Rejected | None = None
+    share: float = 1.0
 
 
 PREDICTION_COLUMNS: Mapping[str, str] = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from threading import Lock
 
 import numpy as np
@@ -14,16 +15,20 @@ import pyarrow as pa
 
 from loanapp.core.answers import Prediction
 from loanapp.core.data.arrays import from_integers
-from loanapp.core.data.table import Table
+from loanapp.core.data.report import Report
+from loanapp.core.data.table import Rejected, Table
 from loanapp.core.errors import InvalidBundle, Message, NoModel, message
 from loanapp.core.home import Home
 from loanapp.core.model.bundle import Bundle
+from loanapp.core.model.distribution import Floats
 from loanapp.core.model.evaluation import LOWER, UPPER
 from loanapp.core.store.pointer import ModelUri, Pointer
 
 RETRY_S = 5.0
 
 logger = logging.getLogger(__name__)
+
+NOT_ASKED: Floats = np.empty(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +125,17 @@ class Predictor:
         logger.error("model not loaded, the old one serves", extra={"why": str(why)})
 
 
-def predict(served: Served, table: Table) -> Prediction:
-    """Score a table.
+def predict(served: Served, table: Table, *, interval: bool = True) -> Prediction:
+    """Score a table, or a block of one.
+
+    Parameters
+    ----------
+    served
+        The model.
+    table
+        The clients.
+    interval
+        Whether to give the bounds of the interval and the expected amounts, too.
 
     Returns
     -------
@@ -130,9 +144,9 @@ def predict(served: Served, table: Table) -> Prediction:
     """
     distribution = served.bundle.score(table.data)
     rows = max(table.report.rows, table.rows)
-    place = None if table.rows == rows else table.positions
+    place = None if table.rows == rows else table.positions - table.first
 
-    def spread(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def spread(values: Floats) -> Floats:
         if place is None:
             return values
         whole = np.full(rows, np.nan)
@@ -141,21 +155,88 @@ def predict(served: Served, table: Table) -> Prediction:
 
     return Prediction(
         amounts=spread(distribution.median()),
-        lower=spread(distribution.quantile(LOWER)),
-        upper=spread(distribution.quantile(UPPER)),
-        expected=spread(distribution.mean()),
+        lower=spread(distribution.quantile(LOWER)) if interval else NOT_ASKED,
+        upper=spread(distribution.quantile(UPPER)) if interval else NOT_ASKED,
+        expected=spread(distribution.mean()) if interval else NOT_ASKED,
         model_version=served.version,
-        clients=clients_of(table, rows),
+        clients=_clients(table, rows, place),
         report=table.report,
         rejected=table.rejected if table.rejected.rows else None,
+        share=table.share,
     )
 
 
-def clients_of(table: Table, rows: int) -> pa.Table:
+class Passing:
+    """The blocks of a prediction as they pass, and what is known of the file at the end.
+
+    Parameters
+    ----------
+    blocks
+        The blocks.
+    progress
+        Told after each block how much of the file is done, 0 to 1.
+
+    Attributes
+    ----------
+    rows
+        Data rows that have passed.
+    version
+        The version that made them.
+    report
+        What the reader said of the file.
+    rejected
+        Its refused rows.
+    """
+
+    def __init__(
+        self, blocks: Iterable[Prediction], progress: Callable[[float], None] = lambda _: None
+    ) -> None:
+        self._blocks, self._progress = blocks, progress
+        self.rows, self.version = 0, ""
+        self.report = Report()
+        self.rejected: Rejected | None = None
+
+    def __iter__(self) -> Iterator[Prediction]:
+        for block in self._blocks:
+            self.rows += len(block.amounts)
+            self.version, self.rejected = block.model_version, block.rejected
+            self.report = replace(block.report, rows=self.rows)
+            yield block
+            self._progress(block.share)
+
+
+def together(blocks: Iterable[Prediction], *, clients: bool = True) -> Prediction:
+    """Put the blocks of a file together.
+
+    Parameters
+    ----------
+    blocks
+        At least one; they are taken as they come.
+    clients
+        Whether to keep the file's columns, which need most of the memory.
+    """
+    kept = [b if clients else replace(b, clients=b.clients.schema.empty_table()) for b in blocks]
+    amounts, lower, upper, expected = (
+        np.concatenate([getattr(block, name) for block in kept])
+        for name in ("amounts", "lower", "upper", "expected")
+    )
+    last = kept[-1]
+    return replace(
+        last,
+        amounts=amounts,
+        lower=lower,
+        upper=upper,
+        expected=expected,
+        clients=pa.concat_tables([block.clients for block in kept]),
+        report=replace(last.report, rows=len(amounts)),
+    )
+
+
+def _clients(table: Table, rows: int, place: npt.NDArray[np.int64] | None) -> pa.Table:
     """Put a table's columns together in the file's order; a refused row is empty."""
-    together = table.in_file_order()
-    if table.rows == rows:
-        return together
+    whole = table.in_file_order()
+    if place is None:
+        return whole
     where = np.full(rows, -1)
-    where[table.positions] = np.arange(table.rows)
-    return together.take(from_integers(where, where < 0))
+    where[place] = np.arange(table.rows)
+    return whole.take(from_integers(where, where < 0))

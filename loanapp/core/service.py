@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from threading import Thread
 from typing import BinaryIO, Literal
 
@@ -24,12 +25,13 @@ from loanapp.core.answers import (
 )
 from loanapp.core.data.profile import profile
 from loanapp.core.data.schema import Schema, load_schema
-from loanapp.core.data.table import Limits, Table, read_records, read_table
+from loanapp.core.data.table import Limits, Table, read_blocks, read_records, read_table
 from loanapp.core.errors import InvalidBundle, InvalidTable, TrainingFailed, UnknownVersion, message
 from loanapp.core.home import Home
 from loanapp.core.jobs import Jobs, Request
-from loanapp.core.model.bundle import Bundle
-from loanapp.core.prediction import Predictor, Served
+from loanapp.core.model.bundle import SPAN, Bundle
+from loanapp.core.pipeline import in_order
+from loanapp.core.prediction import Predictor
 from loanapp.core.settings import Settings
 from loanapp.core.store.follower import Follower
 from loanapp.core.store.history import earlier_champion, live_at
@@ -52,6 +54,8 @@ class Service:
     ----------
     settings
         Which installation, and its limits.
+    limits
+        How large a file may be; default: what the settings allow of an upload.
 
     Notes
     -----
@@ -59,8 +63,9 @@ class Service:
     their own. MLflow is imported by the calls that list or change versions, not by predictions.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, limits: Limits | None = None) -> None:
         self.settings = settings
+        self.limits = limits or Limits.from_settings(settings)
         self.home = Home(settings.home)
         self.home.make()
         self._schema = load_schema(settings.data_schema)
@@ -112,8 +117,37 @@ class Service:
 
     def predict(self, source: BinaryIO, *, skip_invalid: bool = False) -> Prediction:
         """Score a file. Raises InvalidTable, LimitExceeded, NoModel."""
+        return prediction.together(self.predict_blocks(source, skip_invalid=skip_invalid))
+
+    def predict_blocks(
+        self, source: BinaryIO, *, skip_invalid: bool = False, interval: bool = True
+    ) -> Iterator[Prediction]:
+        """Score a file that may be larger than memory, in blocks, all by one version.
+
+        Parameters
+        ----------
+        source
+            The file.
+        skip_invalid
+            Whether to leave out the rows with a problem instead of refusing the file.
+        interval
+            Whether to give the bounds of the interval and the expected amounts, too.
+
+        Raises
+        ------
+        InvalidTable, LimitExceeded, NoModel
+            A problem may be found after blocks were given: what was made of them does not count.
+        """
         served = self._predictor.current()
-        return prediction.predict(served, self._read_clients(served, source, skip_invalid))
+        tables = read_blocks(
+            source,
+            served.bundle.schema,
+            required=served.bundle.features,
+            limits=self.limits,
+            skip_invalid=skip_invalid,
+            block_rows=SPAN,
+        )
+        return in_order(partial(prediction.predict, served, interval=interval), tables)
 
     def predict_records(self, records: Sequence[Mapping[str, object]]) -> Prediction:
         """Score clients given as records by column name. Raises InvalidTable, NoModel."""
@@ -129,7 +163,10 @@ class Service:
             if purpose == "train":
                 table = self._read_training(source, TrainingOptions())
             elif served:
-                table = self._read_clients(served, source, skip_invalid=False)
+                bundle = served.bundle
+                table = read_table(
+                    source, bundle.schema, required=bundle.features, limits=self.limits
+                )
             else:
                 features = [f.name for f in self._schema.features(self.settings.features)]
                 table = read_table(source, self._schema, required=features, limits=self.limits)
@@ -231,11 +268,6 @@ class Service:
             raise UnknownVersion(message("There is no earlier version to go back to."))
         return self._promote(earlier, "rollback", author, reason)
 
-    @property
-    def limits(self) -> Limits:
-        """How large a file may be."""
-        return Limits.from_settings(self.settings)
-
     def _promote(
         self, version: str, action: Literal["promote", "rollback"], author: str, reason: str
     ) -> ModelVersion:
@@ -250,15 +282,6 @@ class Service:
             reason=reason,
         )
         return self._registry.version(version)
-
-    def _read_clients(self, served: Served, source: BinaryIO, skip_invalid: bool) -> Table:
-        return read_table(
-            source,
-            served.bundle.schema,
-            required=served.bundle.features,
-            limits=self.limits,
-            skip_invalid=skip_invalid,
-        )
 
     def _read_training(self, source: BinaryIO, options: TrainingOptions) -> Table:
         features = self._schema.features(options.features or self.settings.features)

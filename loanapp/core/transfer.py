@@ -1,13 +1,15 @@
 """A prediction as one table, and as an Arrow stream that its receiver reads back.
 
-The stream holds the file's own columns and, after them, those of ``PREDICTION_COLUMNS``. The
-schema's metadata hold the model's version, the reader's report as JSON and, where rows were
-refused, these rows as a stream of its own.
+The stream holds the file's own columns and, after them, those of ``PREDICTION_COLUMNS``. Its last
+batch has no rows: its metadata hold what is known once every row was read, the model's version,
+the reader's report as JSON and, where rows were refused, these rows as a stream of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,6 @@ MEDIA_TYPE = "application/vnd.apache.arrow.stream"
 VERSION, REPORT, REJECTED = b"loanapp.model_version", b"loanapp.report", b"loanapp.rejected"
 REASONS, PLACES = b"loanapp.reasons", b"loanapp.places"
 INTERVAL = ("lower", "upper", "expected")
-BLOCK_ROWS = 65_536
 
 _report = TypeAdapter(Report)
 _reasons = TypeAdapter(tuple[tuple[Problem, ...], ...])
@@ -60,24 +61,41 @@ def _with(table: pa.Table, prediction: Prediction, attributes: tuple[str, ...]) 
 
 
 def to_arrow(
-    prediction: Prediction, translate: Callable[[Message], str] | None = None
+    blocks: Iterable[Prediction], translate: Callable[[Message], str] | None = None
 ) -> Iterator[bytes]:
-    """Write a prediction as an Arrow stream, in blocks of 65,536 rows.
+    """Write the blocks of a prediction as an Arrow stream.
 
     Parameters
     ----------
-    prediction
-        What to write; a NaN amount becomes a null.
+    blocks
+        What to write, at least one; a NaN amount becomes a null.
     translate
         Writes the report's texts; None: so that they can be translated later.
     """
-    table = _with(prediction.clients, prediction, ("amounts", *INTERVAL))
-    context = {"translate": translate}
+    sink, rows = _Sink(), 0
+    with contextlib.ExitStack() as stack:
+        writer = None
+        for block in blocks:
+            table = _with(block.clients, block, ("amounts", *INTERVAL))
+            if writer is None:
+                stream = pa.ipc.new_stream(pa.PythonFile(sink, "w"), table.schema)
+                writer = stack.enter_context(stream)
+            *_, last = table.combine_chunks().to_batches()
+            writer.write_batch(last)
+            rows += len(block.amounts)
+            yield sink.take()
+        if writer is not None:
+            whole = replace(block, report=replace(block.report, rows=rows))
+            writer.write_batch(last.slice(0, 0), _told(whole, {"translate": translate}))
+    yield sink.take()
+
+
+def _told(prediction: Prediction, context: dict[str, Any]) -> dict[bytes, bytes]:
     report = _report.dump_json(prediction.report, context=context)
     metadata = {VERSION: prediction.model_version.encode(), REPORT: report}
     if prediction.rejected is not None:
         metadata[REJECTED] = _write_rejected(prediction.rejected, context)
-    return _stream(table.replace_schema_metadata(metadata))
+    return metadata
 
 
 def from_arrow(source: pa.NativeFile | bytes) -> Prediction:
@@ -88,42 +106,45 @@ def from_arrow(source: pa.NativeFile | bytes) -> Prediction:
     ValueError
         It is not such a stream.
     """
-    table = _read(source)
-    metadata = table.schema.metadata or {}
+    batches: list[pa.RecordBatch] = []
+    metadata: Mapping[bytes, bytes] = {}
+    with pa.ipc.open_stream(source) as reader:
+        for batch, told in reader.iter_batches_with_custom_metadata():
+            batches.append(batch)
+            metadata = told or {}
     if VERSION not in metadata or REPORT not in metadata:
         raise ValueError("the stream does not hold a prediction")
+    table = pa.Table.from_batches(batches)
     n_clients = table.num_columns - len(PREDICTION_COLUMNS)
-    amounts = {
-        attribute: to_numbers(table.column(n_clients + i))
-        for i, attribute in enumerate(("amounts", *INTERVAL))
-    }
-    rejected = metadata.get(REJECTED)
+    amounts, lower, upper, expected = map(to_numbers, table.columns[n_clients:])
     return Prediction(
-        **amounts,
+        amounts=amounts,
+        lower=lower,
+        upper=upper,
+        expected=expected,
         model_version=metadata[VERSION].decode(),
-        clients=table.select(range(n_clients)).replace_schema_metadata(None),
+        clients=table.select(range(n_clients)),
         report=_report.validate_json(metadata[REPORT]),
-        rejected=None if rejected is None else _read_rejected(rejected),
+        rejected=_read_rejected(metadata[REJECTED]) if REJECTED in metadata else None,
     )
 
 
 def _write_rejected(rejected: Rejected, context: dict[str, Any]) -> bytes:
     reasons = _reasons.dump_json(rejected.reasons, context=context)
     places = np.stack([rejected.positions, rejected.lines]).astype("<i8")
-    metadata = {REASONS: reasons, PLACES: places.tobytes()}
-    return b"".join(_stream(rejected.cells.replace_schema_metadata(metadata)))
+    cells = rejected.cells.replace_schema_metadata({REASONS: reasons, PLACES: places.tobytes()})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, cells.schema) as writer:
+        writer.write_table(cells)
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def _read_rejected(source: bytes) -> Rejected:
-    cells = _read(source)
+    with pa.ipc.open_stream(source) as reader:
+        cells = reader.read_all()
     positions, lines = np.frombuffer(cells.schema.metadata[PLACES], "<i8").reshape(2, -1)
     reasons = _reasons.validate_json(cells.schema.metadata[REASONS])
     return Rejected(positions, lines, cells.replace_schema_metadata(None), reasons)
-
-
-def _read(source: pa.NativeFile | bytes) -> pa.Table:
-    with pa.ipc.open_stream(source) as reader:
-        return reader.read_all()
 
 
 class _Sink:
@@ -146,12 +167,3 @@ class _Sink:
         """Give what has come since the last time."""
         parts, self._parts = self._parts, []
         return b"".join(parts)
-
-
-def _stream(table: pa.Table) -> Iterator[bytes]:
-    sink = _Sink()
-    with pa.ipc.new_stream(pa.PythonFile(sink, "w"), table.schema) as writer:
-        for batch in table.to_batches(BLOCK_ROWS):
-            writer.write_batch(batch)
-            yield sink.take()
-    yield sink.take()

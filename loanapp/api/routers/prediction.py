@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Annotated, Literal
@@ -17,6 +17,7 @@ from loanapp.api.dependencies import AnsweringDep, Context, ContextDep
 from loanapp.api.schemas import Predictions
 from loanapp.api.uploads import ClientsDep, FileDep, Records, Upload
 from loanapp.core.answers import Inspection, Prediction
+from loanapp.core.prediction import Passing, together
 
 router = APIRouter(tags=["prediction"])
 
@@ -89,33 +90,40 @@ class _Wanted:
 
 
 def _score_file(context: Context, file: Upload, skip_invalid: bool, wanted: _Wanted) -> Response:
-    prediction = context.service.predict(file.file, skip_invalid=skip_invalid)
-    return _answer(context, prediction, wanted, PurePath(file.name).stem or "clients")
+    interval = wanted.interval or wanted.kind == predictions.ARROW
+    blocks = context.service.predict_blocks(file.file, skip_invalid=skip_invalid, interval=interval)
+    return _answer(context, blocks, wanted, PurePath(file.name).stem or "clients")
 
 
 def _score_records(context: Context, clients: Records, wanted: _Wanted) -> Response:
-    return _answer(context, context.service.predict_records(clients), wanted, "clients")
+    return _answer(context, [context.service.predict_records(clients)], wanted, "clients")
 
 
-def _answer(context: Context, prediction: Prediction, wanted: _Wanted, stem: str) -> Response:
-    """Write a prediction; a long one goes out in blocks while the later ones are made."""
-    rows = len(prediction.amounts)
-    context.metrics.predicted(prediction.model_version, rows, prediction.report.invalid_rows)
-    headers = {**wanted.answering.headers, "X-Model-Version": prediction.model_version}
+def _answer(context: Context, blocks: Iterable[Prediction], wanted: _Wanted, stem: str) -> Response:
+    """Write a prediction; a long answer goes out in blocks."""
+    passing = Passing(blocks)
+    written = _written(passing, wanted)
+    context.metrics.predicted(passing.version, passing.rows, passing.report.invalid_rows)
+    headers = {**wanted.answering.headers, "X-Model-Version": passing.version}
     if wanted.kind == predictions.CSV:
         headers["Content-Disposition"] = _attachment(f"{stem}-predictions.csv")
-    blocks = _blocks(prediction, wanted)
-    if rows > ROWS_AT_ONCE:
-        return StreamingResponse(blocks, headers=headers, media_type=wanted.kind)
-    return Response(b"".join(blocks), headers=headers, media_type=wanted.kind)
+    if passing.rows > ROWS_AT_ONCE:
+        return StreamingResponse(written, headers=headers, media_type=wanted.kind)
+    return Response(b"".join(written), headers=headers, media_type=wanted.kind)
 
 
-def _blocks(prediction: Prediction, wanted: _Wanted) -> Iterator[bytes]:
+def _written(blocks: Iterable[Prediction], wanted: _Wanted) -> Iterator[bytes]:
+    """Score all, and give the answer to be sent."""
+    if wanted.kind == predictions.JSON:
+        whole = together(blocks, clients=False)
+        return predictions.json_blocks(whole, wanted.answering, interval=wanted.interval)
     if wanted.kind == predictions.CSV:
-        return predictions.csv_blocks(prediction, interval=wanted.interval, excel=wanted.excel)
-    if wanted.kind == predictions.ARROW:
-        return predictions.arrow_blocks(prediction, wanted.answering)
-    return predictions.json_blocks(prediction, wanted.answering, interval=wanted.interval)
+        written = predictions.csv_blocks(blocks, interval=wanted.interval, excel=wanted.excel)
+    else:
+        written = predictions.arrow_blocks(blocks, wanted.answering)
+    held = predictions.held_back(written)
+    next(held)
+    return held
 
 
 def _attachment(name: str) -> str:

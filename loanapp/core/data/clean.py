@@ -8,7 +8,7 @@ raises `Unusual`, and the file is taken apart cell by cell, with line numbers.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,12 +85,10 @@ class CleanFile:
             A cell is not what it should be; the blocks before it stand.
         """
         start = 0
-        for batch in self._batches():
-            table = pa.Table.from_batches([batch])
-            for offset in range(0, table.num_rows, rows):
-                block = self._checked(table.slice(offset, rows), start)
-                yield block
-                start += block.rows
+        for table in _regrouped(self._batches(), rows):
+            yield self._checked(table, start)
+            start += table.num_rows
+            self.content.forget()
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         try:
@@ -157,6 +155,8 @@ class CleanFile:
                 ignored_columns=self.header.ignored,
             ),
             positions=np.arange(start, start + table.num_rows),
+            first=start,
+            file_rows=self.rows,
         )
 
 
@@ -178,10 +178,12 @@ def recognise(
     check_columns(len(dialect.header), limits)
     if dialect.data_offset is None or header.problems or is_blank(dialect.header[-1]):
         return None
-    data = np.frombuffer(content.data, np.uint8)
-    if len(data) <= dialect.data_offset or MissingMarks.of(schema.missing_values).holds_numbers:
+    if (
+        len(content.data) <= dialect.data_offset
+        or MissingMarks.of(schema.missing_values).holds_numbers
+    ):
         return None
-    found = scan(data, dialect.data_offset, dialect.delimiter, limits)
+    found = scan(content, dialect.data_offset, dialect.delimiter, limits)
     if found is None:
         return None
     check_rows(found.lines, len(dialect.header), limits)
@@ -190,6 +192,19 @@ def recognise(
     if not all(_point_is_decimal(dialect, p) for p in numeric) or _ends_in_doubt(file):
         return None
     return file
+
+
+def _regrouped(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
+    """Batches of any size as tables of so many rows; the last may have fewer."""
+    held: pa.Table | None = None
+    for batch in batches:
+        table = pa.Table.from_batches([batch])
+        held = table if held is None else pa.concat_tables([held, table])
+        while held.num_rows >= rows:
+            yield held.slice(0, rows)
+            held = held.slice(rows)
+    if held is not None and held.num_rows:
+        yield held
 
 
 def _point_is_decimal(dialect: Dialect, position: int) -> bool:

@@ -136,7 +136,7 @@ def detect_encoding(content: Content, size: int) -> tuple[str, list[Repair]]:
 
 
 def _refuse_binary(content: Content) -> None:
-    at = content.data.find(b"\0")
+    at = content.find(b"\0")
     if at >= 0:
         line = content.line_at(at)
         raise refused(

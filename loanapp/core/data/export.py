@@ -6,7 +6,9 @@ A text that a spreadsheet would run as a formula gets an apostrophe before it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -16,6 +18,7 @@ import pyarrow.compute as pc
 from loanapp.core.data import arrays
 from loanapp.core.data.validated import Rejected
 from loanapp.core.errors import LimitExceeded, Message, message
+from loanapp.core.pipeline import in_order
 
 Kind = Literal["csv", "parquet", "xlsx"]
 BLOCK_ROWS = 65_536
@@ -27,12 +30,20 @@ _NUMBER = r"^[+-]?[0-9]+(?:[.,][0-9]+)?(?:[eE][+-]?[0-9]+)?$"
 
 
 def write_table(table: pa.Table, sink: BinaryIO, kind: str, *, excel: bool = False) -> None:
-    """Write a table.
+    """Write a table; as `write_blocks`."""
+    write_blocks(split(table), sink, kind, excel=excel)
+
+
+def write_blocks(
+    blocks: Iterable[pa.Table], sink: BinaryIO, kind: str, *, excel: bool = False
+) -> None:
+    """Write a table that comes in blocks.
 
     Parameters
     ----------
-    table
-        Numbers, texts and dictionaries of texts; a null or a NaN is an empty cell.
+    blocks
+        Numbers, texts and dictionaries of texts; a null or a NaN is an empty cell. At least one
+        block, which may be empty.
     sink
         A binary handle; it is not closed.
     kind
@@ -46,35 +57,47 @@ def write_table(table: pa.Table, sink: BinaryIO, kind: str, *, excel: bool = Fal
         A sheet cannot hold so many rows.
     """
     if kind == "csv":
-        for block in csv_blocks(table, excel=excel):
-            sink.write(block)
+        sink.writelines(csv_blocks(blocks, excel=excel))
     elif kind == "parquet":
-        import pyarrow.parquet as pq
-
-        pq.write_table(table, sink)
+        _write_parquet(blocks, sink)
     elif kind == "xlsx":
-        _write_workbook(table, sink)
+        _write_workbook(blocks, sink)
     else:
         raise ValueError(kind)
 
 
-def csv_blocks(table: pa.Table, *, excel: bool = False, rows: int = BLOCK_ROWS) -> Iterator[bytes]:
-    """Write a table as CSV in blocks of so many rows, the header in the first.
+def csv_blocks(blocks: Iterable[pa.Table], *, excel: bool = False) -> Iterator[bytes]:
+    """Write a table that comes in blocks as CSV, the header in the first block of bytes.
 
     Parameters
     ----------
-    table, excel
-        As for `write_table`.
-    rows
-        Rows of a block.
+    blocks, excel
+        As for `write_blocks`.
     """
     delimiter = ";" if excel else ","
-    names = _safe(pa.chunked_array([arrays.from_texts(table.column_names)]), delimiter)
-    head = delimiter.join(names.to_pylist()) + "\n"
-    yield ("\ufeff" if excel else "").encode() + head.encode()
-    for start in range(0, table.num_rows, rows):
-        block = table.slice(start, rows).combine_chunks()
-        yield _lines([_written(c, delimiter, excel=excel) for c in block.itercolumns()], delimiter)
+    head: bytes | None = None
+    for names, lines in in_order(partial(_rows, delimiter=delimiter, excel=excel), blocks):
+        if head is None:
+            head = delimiter.join(_cells(names, delimiter)).encode() + b"\n"
+            yield ("\ufeff".encode() if excel else b"") + head
+        yield lines
+
+
+def split(table: pa.Table) -> Iterator[pa.Table]:
+    """A table in blocks; one without rows is one."""
+    for start in range(0, max(table.num_rows, 1), BLOCK_ROWS):
+        yield table.slice(start, BLOCK_ROWS)
+
+
+def _rows(table: pa.Table, delimiter: str, excel: bool) -> tuple[list[str], bytes]:
+    """The names of a table's columns, and its rows as lines."""
+    written = [_written(c, delimiter, excel=excel) for c in table.combine_chunks().itercolumns()]
+    return table.column_names, _lines(written, delimiter) if table.num_rows else b""
+
+
+def _cells(texts: Sequence[str], delimiter: str) -> list[str]:
+    cells: list[str] = _safe(arrays.from_texts(texts), delimiter).to_pylist()
+    return cells
 
 
 def _lines(columns: list[pa.ChunkedArray], delimiter: str) -> bytes:
@@ -123,19 +146,28 @@ def rejected_table(
 def _written(column: pa.ChunkedArray, delimiter: str, *, excel: bool) -> pa.ChunkedArray:
     """A column as the texts that stand in the file, without nulls."""
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        column, kind = column.cast(kind.value_type), kind.value_type
-    if pa.types.is_floating(kind):
-        column = arrays.without_nan(column)
-    texts = pc.coalesce(column.cast(pa.string()), _scalar(""))
-    if excel and pa.types.is_floating(kind):
-        return pc.replace_substring(texts, ".", ",")
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return _safe(texts, delimiter)
-    return texts
+    if pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return pc.coalesce(_safe_column(column, delimiter), _EMPTY)
+    if not pa.types.is_floating(kind):
+        return pc.coalesce(column.cast(pa.string()), _EMPTY)
+    texts = pc.coalesce(arrays.without_nan(column).cast(pa.string()), _EMPTY)
+    return pc.replace_substring(texts, ".", ",") if excel else texts
 
 
-def _safe(texts: pa.ChunkedArray, delimiter: str) -> pa.ChunkedArray:
+def _safe_column(column: pa.ChunkedArray, delimiter: str) -> pa.ChunkedArray:
+    """Texts made safe, each different one once."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    safe = [
+        pa.DictionaryArray.from_arrays(
+            chunk.indices, _safe(chunk.dictionary.cast(pa.string()), delimiter)
+        ).cast(pa.string())
+        for chunk in column.chunks
+    ]
+    return pa.chunked_array(safe, pa.string())
+
+
+def _safe(texts: pa.Array, delimiter: str) -> pa.Array:
     """Texts that are no formulas, in quotes where they need them."""
     formula = pc.and_(
         pc.match_substring_regex(texts, _FORMULA),
@@ -151,21 +183,39 @@ def _safe(texts: pa.ChunkedArray, delimiter: str) -> pa.ChunkedArray:
 _EMPTY = _scalar("")
 
 
-def _write_workbook(table: pa.Table, sink: BinaryIO) -> None:
+def _write_parquet(blocks: Iterable[pa.Table], sink: BinaryIO) -> None:
+    import pyarrow.parquet as pq
+
+    first, rest = _parted(blocks)
+    with pq.ParquetWriter(sink, first.schema) as writer:
+        for block in chain([first], rest):
+            writer.write_table(block)
+
+
+def _write_workbook(blocks: Iterable[pa.Table], sink: BinaryIO) -> None:
     """Write a workbook of one sheet, in which every text is a text and never a formula."""
     from openpyxl import Workbook
 
-    if table.num_rows > SHEET_ROWS:
-        raise LimitExceeded(
-            message("A sheet holds at most {limit} rows. Choose CSV or Parquet.", limit=SHEET_ROWS)
-        )
-    book = Workbook(write_only=True)
+    first, rest = _parted(blocks)
+    book, rows = Workbook(write_only=True), 0
     sheet = book.create_sheet()
-    sheet.append([_cell(sheet, name) for name in table.column_names])
-    for batch in table.to_batches(BLOCK_ROWS):
-        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+    sheet.append([_cell(sheet, name) for name in first.column_names])
+    for block in chain([first], rest):
+        rows += block.num_rows
+        if rows > SHEET_ROWS:
+            raise LimitExceeded(
+                message(
+                    "A sheet holds at most {limit} rows. Choose CSV or Parquet.", limit=SHEET_ROWS
+                )
+            )
+        for row in zip(*(column.to_pylist() for column in block.columns), strict=True):
             sheet.append([_cell(sheet, value) for value in row])
     book.save(sink)
+
+
+def _parted(blocks: Iterable[pa.Table]) -> tuple[pa.Table, Iterator[pa.Table]]:
+    coming = iter(blocks)
+    return next(coming), coming
 
 
 def _cell(sheet: Any, value: object) -> Any:

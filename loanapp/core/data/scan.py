@@ -12,6 +12,7 @@ import numpy.typing as npt
 from loanapp.core.data import arrays
 from loanapp.core.data.limits import Limits
 from loanapp.core.data.numerals import TWO_READINGS
+from loanapp.core.data.source import Content
 
 SCAN, TAIL = 1 << 20, 1 << 14
 DOUBTS = 1_000
@@ -37,13 +38,13 @@ class Scan:
 Bytes = npt.NDArray[np.uint8]
 
 
-def scan(data: Bytes, start: int, delimiter: str, limits: Limits) -> Scan | None:
+def scan(content: Content, start: int, delimiter: str, limits: Limits) -> Scan | None:
     """Look at every byte for what the careful lane would remark on.
 
     Parameters
     ----------
-    data
-        The file, shape (bytes,).
+    content
+        The file.
     start
         Where the first row begins, after the line break of the header.
     delimiter
@@ -59,7 +60,8 @@ def scan(data: Bytes, start: int, delimiter: str, limits: Limits) -> Scan | None
     border = np.zeros(256, np.bool_)
     border[[_LF, _CR, _QUOTE, ord(delimiter)]] = True
     lines, doubtful = 0, set[int]()
-    for block in _framed_blocks(data, start):
+    for block in _framed_blocks(np.frombuffer(content.data, np.uint8), start):
+        content.forget()
         found = _scan_block(block, border, delimiter, limits)
         if found is None:
             return None

@@ -20,7 +20,7 @@ from loanapp.core.errors import LimitExceeded, message
 
 Kind = Literal["text", "workbook", "parquet"]
 BLOCK = 1 << 20
-IN_MEMORY = 256 * MB
+IN_MEMORY = 64 * MB
 MEMBERS = 2_000
 NESTING = 2
 RATIO, RATIO_FLOOR = 200, 100 * MB
@@ -51,6 +51,19 @@ class Content:
         if isinstance(self.data, bytes):
             return io.BytesIO(self.data)
         return cast(BinaryIO, io.BufferedReader(_MapReader(self.data), BLOCK))
+
+    def forget(self) -> None:
+        """Let go of what was read of a mapped file: it comes back when it is looked at."""
+        if isinstance(self.data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            self.data.madvise(mmap.MADV_DONTNEED)
+
+    def find(self, what: bytes) -> int:
+        """Offset of the first such byte, or -1, without holding the whole file in memory."""
+        for start in range(0, len(self.data), IN_MEMORY):
+            if (at := self.data.find(what, start, start + IN_MEMORY)) >= 0:
+                return at
+            self.forget()
+        return -1
 
     def line_at(self, offset: int) -> int:
         """Number of the line that holds a byte."""

@@ -82,17 +82,19 @@ def read_blocks(
     required: Sequence[str],
     optional: Sequence[str] = (),
     limits: Limits = DEFAULT_LIMITS,
+    skip_invalid: bool = False,
     block_rows: int = BLOCK_ROWS,
 ) -> Iterator[Table]:
-    """Read a client file in blocks of rows, in its order.
+    """Read a client file in blocks of rows, in its order; a clean text in bounded memory.
 
-    The blocks together are what `read_table` gives; the report of each counts its own rows, and
-    the repairs of the whole file. A problem is raised when it is found, which
-    may be after the blocks before it were given.
+    The blocks together are what `read_table` gives; the report of each counts its own rows and
+    is otherwise that of the whole file, as far as it is known: the last one knows everything, and
+    has the refused rows. A problem is raised when it is found, which may be after the blocks
+    before it were given.
 
     Parameters
     ----------
-    source, schema, required, optional, limits
+    source, schema, required, optional, limits, skip_invalid
         As for `read_table`.
     block_rows
         Rows of a block, at most.
@@ -111,9 +113,9 @@ def read_blocks(
                     yield block
                     done += block.rows
                 return
-        table = file.read_carefully()
-    for start in range(done, table.rows, block_rows):
-        yield table.slice(start, block_rows)
+        table = file.read_carefully(skip_invalid=skip_invalid)
+    for start in range(done, table.report.rows, block_rows):
+        yield table.block(start, block_rows)
 
 
 @dataclass(frozen=True)

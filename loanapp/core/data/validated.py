@@ -67,6 +67,8 @@ class Table:
         Position of each row in the file's rows of data, from 0, shape (rows,).
     rejected
         The refused rows, where the others were asked for.
+    first, file_rows
+        Where a block of a file begins, and how many rows of data the file has.
     """
 
     data: pa.Table
@@ -75,11 +77,18 @@ class Table:
     report: Report
     positions: npt.NDArray[np.int64]
     rejected: Rejected = NO_REJECTED
+    first: int = 0
+    file_rows: int = 0
 
     @property
     def rows(self) -> int:
         """Number of rows."""
         return len(self.positions)
+
+    @property
+    def share(self) -> float:
+        """How much of its file lies before the end of this block, 0 to 1."""
+        return (self.first + self.report.rows) / self.file_rows if self.file_rows else 1.0
 
     def numbers(self, name: str) -> arrays.Floats:
         """A numeric column of `data`, shape (rows,); NaN: missing. Does not import pandas."""
@@ -98,15 +107,24 @@ class Table:
         ]
         return pa.Table.from_arrays(columns, list(self.names))
 
-    def slice(self, start: int, rows: int) -> Table:
-        """Some consecutive rows; repairs stay those of the whole file."""
-        positions = self.positions[start : start + rows]
+    def block(self, start: int, rows: int) -> Table:
+        """The rows at some consecutive places of the file.
+
+        The report counts its rows and is otherwise that of the whole file; the refused rows come
+        with the last block.
+        """
+        in_file = self.report.rows
+        rows = min(rows, in_file - start)
+        low, high = np.searchsorted(self.positions, [start, start + rows]).tolist()
         return replace(
             self,
-            report=replace(self.report, rows=len(positions)),
-            data=self.data.slice(start, rows),
-            extra=self.extra.slice(start, rows),
-            positions=positions,
+            report=replace(self.report, rows=rows),
+            data=self.data.slice(low, high - low),
+            extra=self.extra.slice(low, high - low),
+            positions=self.positions[low:high],
+            rejected=self.rejected if start + rows == in_file else NO_REJECTED,
+            first=start,
+            file_rows=in_file,
         )
 
     def to_pandas(self) -> pd.DataFrame:

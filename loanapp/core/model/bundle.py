@@ -15,11 +15,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import pickle
 import zipfile
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -41,6 +39,7 @@ from loanapp.core.model.encoder import Encoder
 from loanapp.core.model.evaluation import Evaluation
 from loanapp.core.model.forward import Arrays, forward
 from loanapp.core.model.metrics import Metrics
+from loanapp.core.pipeline import in_order
 
 if TYPE_CHECKING:
     from loanapp.core.model.training import TrainedModel
@@ -143,17 +142,12 @@ class Scorer:
         Many rows are scored on all cores: the arithmetic runs outside of Python's lock.
         """
         spans = [data.slice(start, SPAN) for start in range(0, max(data.num_rows, 1), SPAN)]
-        if len(spans) == 1:
-            return self._distribution(*self._forward(data))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            centres, spreads = zip(*pool.map(self._forward, spans), strict=True)
-        return self._distribution(np.concatenate(centres), np.concatenate(spreads))
+        centres, spreads = zip(*in_order(self._forward, spans), strict=True)
+        centre, spread = np.concatenate(centres), np.concatenate(spreads)
+        return Distribution(centre, spread, self.floor, self.ceiling, self.transform)
 
     def _forward(self, data: pa.Table) -> tuple[Floats, Floats]:
         return forward(self.arrays, self.encoder.encode(data))
-
-    def _distribution(self, centre: Floats, spread: Floats) -> Distribution:
-        return Distribution(centre, spread, self.floor, self.ceiling, self.transform)
 
     def to_npz(self) -> bytes:
         """Write it as a file of arrays."""

@@ -304,6 +304,20 @@ def test_blocks_are_the_table_in_pieces(rows):
         assert np.array_equal(together, whole.numbers(name), equal_nan=True)
 
 
+def test_blocks_leave_out_the_rows_that_the_table_leaves_out():
+    data = sample_csv(SCHEMA, 300) + b"short,row\n" + sample_csv(SCHEMA, 50).partition(b"\n")[2]
+    whole = read(data, skip_invalid=True)
+    read_so = {"required": REQUIRED, "skip_invalid": True, "block_rows": 100}
+    blocks = list(read_blocks(io.BytesIO(data), SCHEMA, **read_so))
+    assert [block.report.rows for block in blocks] == [100, 100, 100, 51]
+    assert [block.rows for block in blocks] == [100, 100, 100, 50]
+    assert [block.share for block in blocks] == [100 / 351, 200 / 351, 300 / 351, 1.0]
+    assert np.concatenate([b.positions for b in blocks]).tolist() == whole.positions.tolist()
+    assert [block.rejected.rows for block in blocks] == [0, 0, 0, 1]
+    assert blocks[-1].rejected.positions.tolist() == [300]
+    assert blocks[-1].report.problems == whole.report.problems
+
+
 def test_blocks_refuse_what_the_table_refuses():
     data = sample_csv(SCHEMA, 50_000) + b"short,row\n"
     with pytest.raises(InvalidTable) as caught:
@@ -418,7 +432,7 @@ for cell in ("", " "):
     table = read_table(io.BytesIO(data), schema, required=names)
     list(read_blocks(io.BytesIO(data), schema, required=names))
     table.numbers(names[0]), table.codes(names[3])
-    list(csv_blocks(table.in_file_order(), excel=True))
+    list(csv_blocks([table.in_file_order()], excel=True))
 for kind in ("xlsx", "parquet"):
     sink = io.BytesIO()
     write_table(table.in_file_order(), sink, kind)

@@ -13,6 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
+# As the command line does: several threads of the library would share a row's sums differently
+# from one call to the next. It reads this when NumPy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient

@@ -65,7 +65,7 @@ class Service:
 
     def __init__(self, settings: Settings, limits: Limits | None = None) -> None:
         self.settings = settings
-        self.limits = limits or Limits.from_settings(settings)
+        self._limits = limits
         self.home = Home(settings.home)
         self.home.make()
         self._schema = load_schema(settings.data_schema)
@@ -267,6 +267,11 @@ class Service:
         if earlier is None:
             raise UnknownVersion(message("There is no earlier version to go back to."))
         return self._promote(earlier, "rollback", author, reason)
+
+    @property
+    def limits(self) -> Limits:
+        """How large a file may be."""
+        return self._limits or Limits.from_settings(self.settings)
 
     def _promote(
         self, version: str, action: Literal["promote", "rollback"], author: str, reason: str

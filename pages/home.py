@@ -9,6 +9,7 @@ from loanapp.ui.components.overview import (
     show_progress_over_time,
 )
 from loanapp.ui.components.status import champion, show_reload_error
+from loanapp.ui.guard import end_page
 from loanapp.ui.state import backend, schema
 from loanapp.ui.text import _
 
@@ -18,7 +19,7 @@ show_reload_error(health)
 details = champion(health)
 if details is None:
     first_steps()
-    st.stop()
+    end_page()
 
 target = schema().target
 show_champion(health, details, target)

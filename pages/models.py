@@ -15,6 +15,7 @@ from loanapp.ui.components.versions import (
     show_history,
     show_versions,
 )
+from loanapp.ui.guard import end_page
 from loanapp.ui.state import backend, schema, tell_done
 from loanapp.ui.text import _
 
@@ -25,7 +26,7 @@ target = schema().target
 if not models:
     st.info(_("There is no version yet: train a first model."), icon=":material/school:")
     go_to(_("Train a model"), "train", key="go_train", primary=True)
-    st.stop()
+    end_page()
 
 show_versions(models, target)
 history = backend().history()

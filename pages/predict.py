@@ -14,6 +14,7 @@ from loanapp.ui.components.predictions import (
 )
 from loanapp.ui.components.reports import ask_to_skip
 from loanapp.ui.components.status import champion, require_model
+from loanapp.ui.guard import end_page
 from loanapp.ui.state import schema
 from loanapp.ui.text import _
 
@@ -21,7 +22,7 @@ st.title(_("Predict the amounts"))
 health = require_model()
 upload = choose_file("predict")
 if upload is None:
-    st.stop()
+    end_page()
 inspection = inspect_file(upload, "predict")
 show_inspection(inspection)
 skip_invalid = not inspection.valid and ask_to_skip(inspection.report)
@@ -36,7 +37,7 @@ if st.button(
 
 scored = kept_prediction()
 if scored is None:
-    st.stop()
+    end_page()
 target = schema().target
 show_freshness(scored, health)
 show_totals(scored, target)

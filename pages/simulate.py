@@ -13,13 +13,14 @@ from loanapp.ui.components.simulation import (
     write_link,
 )
 from loanapp.ui.components.status import champion, require_model
+from loanapp.ui.guard import end_page
 from loanapp.ui.state import schema
 from loanapp.ui.text import _
 
 st.title(_("Simulate a client"))
 details = champion(require_model())
 if details is None:
-    st.stop()
+    end_page()
 contract = schema()
 fields = contract.features(details.model.features)
 profile = {column.name: column for column in details.profile}

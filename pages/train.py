@@ -8,6 +8,7 @@ from loanapp.ui.components.jobs import current_job, show_ended, start, watch
 from loanapp.ui.components.learning import show_outcome
 from loanapp.ui.components.profiles import show_columns
 from loanapp.ui.components.status import champion
+from loanapp.ui.guard import end_page
 from loanapp.ui.state import backend, forget, tell_done
 from loanapp.ui.text import _
 
@@ -16,7 +17,7 @@ tell_done()
 job = current_job()
 if job and job.active:
     watch(job.id)
-    st.stop()
+    end_page()
 if job and job.result:
     show_outcome(job.result)
 elif job:
@@ -26,15 +27,15 @@ if job:
         forget("job", "train_upload", "train_inspection")
         st.rerun()
     if job.result:
-        st.stop()
+        end_page()
 
 upload = choose_file("train")
 if upload is None:
-    st.stop()
+    end_page()
 inspection = inspect_file(upload, "train")
 show_inspection(inspection)
 if not inspection.valid:
-    st.stop()
+    end_page()
 options = choose_options()
 if st.button(_("Train the model"), key="train", type="primary", icon=":material/model_training:"):
     start(upload, options)

@@ -1,4 +1,9 @@
-"""Errors as a reader sees them: one sentence that says what to do, never a traceback."""
+"""Errors as a reader sees them: one sentence that says what to do, never a traceback.
+
+A page that has no more to show ends with `end_page`, not with `st.stop`: after that Streamlit
+takes the run for a broken one and keeps the values of widgets that are gone, such as a file that
+was put back.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import functools
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -25,11 +30,22 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class PageEnd(Exception):
+    """The page has no more to show."""
+
+
+def end_page() -> NoReturn:
+    """Leave the rest of the page away."""
+    raise PageEnd
+
+
 @contextmanager
 def guard() -> Iterator[None]:
     """Show what goes wrong inside as a sentence; a bug is logged and answered calmly."""
     try:
         yield
+    except PageEnd:
+        pass
     except LoanappError as error:
         show_error(error)
     except Exception:

@@ -92,3 +92,8 @@ def titled(field: Field) -> str:
 def category(field: Field, value: object) -> str:
     """Name of a category for the reader."""
     return field.category_label(str(value), language())
+
+
+def plain(text: str) -> str:
+    """Keep words that are not ours, such as a file's, from being read as Markdown."""
+    return "".join(f"\\{c}" if c in r"\`*_[]$:<>~|#" else c for c in text)

@@ -59,9 +59,14 @@ def _explain_range(field: Field) -> Message:
     if low is not None and high is not None:
         return message(
             "This must lie between {minimum} and {maximum}.",
-            minimum=number_text(low),
-            maximum=number_text(high),
+            minimum=_bound(low),
+            maximum=_bound(high),
         )
     if low is not None:
-        return message("This must be at least {minimum}.", minimum=number_text(low))
-    return message("This must be at most {maximum}.", maximum=number_text(high or 0.0))
+        return message("This must be at least {minimum}.", minimum=_bound(low))
+    return message("This must be at most {maximum}.", maximum=_bound(high or 0.0))
+
+
+def _bound(value: float) -> int | str:
+    """A whole number is written as the reader writes numbers; others digit by digit."""
+    return int(value) if float(value).is_integer() else number_text(value)

@@ -14,7 +14,7 @@ from loanapp.core.data.samples import sample_csv
 from loanapp.ui.backend import Purpose, settings
 from loanapp.ui.components.reports import show_problems, show_repairs
 from loanapp.ui.state import backend, forget, keep, recall, remote_url, schema
-from loanapp.ui.text import _, size
+from loanapp.ui.text import _, plain, size
 
 SAMPLE_ROWS: dict[Purpose, int] = {"train": 2000, "predict": 200}
 SAMPLE_SEEDS: dict[Purpose, int] = {"train": 0, "predict": 1}
@@ -46,7 +46,7 @@ def choose_file(purpose: Purpose) -> Upload | None:
         return None
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f":material/description: **{_plain(upload.name)}** · {size(len(upload.content))}"
+            f":material/description: **{plain(upload.name)}** · {size(len(upload.content))}"
         )
         st.space("stretch")
         st.button(
@@ -136,10 +136,5 @@ def show_inspection(inspection: Inspection) -> None:
         show_problems(report)
     show_repairs(report)
     if report.ignored_columns:
-        names = ", ".join(_plain(name) for name in report.ignored_columns)
+        names = ", ".join(plain(name) for name in report.ignored_columns)
         st.caption(_("Columns that are not in the contract and are not used: {names}", names=names))
-
-
-def _plain(text: str) -> str:
-    """Keep a file's own words from being read as Markdown."""
-    return "".join(f"\\{c}" if c in r"\`*_[]$:<>~|" else c for c in text)

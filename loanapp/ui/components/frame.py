@@ -57,7 +57,9 @@ def dress_page() -> None:
         "browse": _("Browse files"),
         "drop": _("or drop the file here; at most {n} MB", n=limit),
     }
-    variables = " ".join(f"--{name}: {json.dumps(text)};" for name, text in words.items())
+    variables = " ".join(
+        f"--{name}: {json.dumps(text, ensure_ascii=False)};" for name, text in words.items()
+    )
     st.html(f"<style>{style} :root {{ {variables} }}</style>")
     st.html(
         f"<script>document.documentElement.lang = {json.dumps(language())};</script>",

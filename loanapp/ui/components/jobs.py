@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-
 import streamlit as st
 
 from loanapp.core.answers import Job, Phase, TrainingOptions
@@ -17,10 +14,6 @@ from loanapp.ui.state import backend, forget, keep, recall
 from loanapp.ui.text import _, duration, moment, number, percent, say
 
 POLL_S = 0.5
-CURVES_KEPT = 4
-
-_curves: OrderedDict[str, dict[int, tuple[float | None, float | None]]] = OrderedDict()
-_lock = threading.Lock()
 
 
 def current_job() -> Job | None:
@@ -59,19 +52,16 @@ def watch(job_id: str) -> None:
     job = backend().job(job_id)
     if not job.active:
         st.rerun()
-    _remember(job)
     st.header(_("Training under way"))
     st.progress(min(max(job.share, 0.0), 1.0), text=_progress_text(job))
     st.caption(_origin(job))
     if st.button(_("Cancel the training"), key="cancel_training", icon=":material/stop_circle:"):
         backend().cancel(job_id)
         st.rerun()
-    curve = _curve(job_id)
     with st.container(height=340, border=False):
-        if len(curve) > 1:
-            epochs = sorted(curve)
+        if len(job.losses) > 1:
             show(
-                loss_curve(epochs, [curve[e][0] for e in epochs], [curve[e][1] for e in epochs]),
+                loss_curve(range(1, len(job.losses) + 1), job.losses, job.val_losses),
                 _("Loss by epoch while the model trains; now at epoch {epoch}.", epoch=job.epoch),
                 key="live_curve",
             )
@@ -124,19 +114,3 @@ def phase_name(phase: Phase) -> str:
 def _origin(job: Job) -> str:
     parts = [job.file_name, job.author, moment(job.created_at) if job.created_at else ""]
     return " · ".join(part for part in parts if part)
-
-
-def _remember(job: Job) -> None:
-    """Note the losses seen: a session that joins later sees the curve from its start."""
-    if not job.epoch or job.phase != "fit":
-        return
-    with _lock:
-        curve = _curves.setdefault(job.id, {})
-        curve[job.epoch] = (job.loss, job.val_loss)
-        while len(_curves) > CURVES_KEPT:
-            _curves.popitem(last=False)
-
-
-def _curve(job_id: str) -> dict[int, tuple[float | None, float | None]]:
-    with _lock:
-        return dict(_curves.get(job_id, {}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from loanapp.core.answers import Comparison, ModelDetails, TrainingResult
@@ -11,6 +10,7 @@ from loanapp.ui.charts.base import show
 from loanapp.ui.charts.learning import loss_curve, predicted_against_actual, residuals_by_decile
 from loanapp.ui.components.metrics import compare_models, how_good
 from loanapp.ui.components.status import details, go_to
+from loanapp.ui.components.tables import show_texts
 from loanapp.ui.components.versions import offer_promotion
 from loanapp.ui.state import backend, schema
 from loanapp.ui.text import _, amount, category, label, number, percent, say, signed
@@ -104,11 +104,7 @@ def _show_groups(comparison: Comparison, target: Field) -> None:
     }
     with st.expander(_("Difference to the model before, by group"), icon=":material/groups:"):
         st.caption(_("Negative: the new model is closer to the amounts. Small groups say little."))
-        st.dataframe(
-            pd.DataFrame(rows),
-            hide_index=True,
-            alt=_("Difference of the mean absolute error by group"),
-        )
+        show_texts(rows, _("Difference of the mean absolute error by group"))
 
 
 def _group_name(field: Field, value: str | None) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import platform
 
-import pandas as pd
 import streamlit as st
 
 from loanapp import __version__
 from loanapp.ui.backend import settings
 from loanapp.ui.components.choices import explain_policy, policy_name, promotion_name
+from loanapp.ui.components.tables import show_texts
 from loanapp.ui.state import schema
-from loanapp.ui.text import _, duration, label, number, percent
+from loanapp.ui.text import _, duration, label, number, percent, plain
 
 
 def show_policy() -> None:
@@ -85,8 +85,9 @@ def show_limits() -> None:
         ),
     ]
     columns = [_("Setting"), _("Value"), _("Variable"), _("What it does")]
-    frame = pd.DataFrame(rows, columns=columns)
-    st.dataframe(frame, hide_index=True, height="content", alt=_("Limits in force"))
+    shown = [(what, value, f"`{variable}`", does) for what, value, variable, does in rows]
+    cells = [list(column) for column in zip(*shown, strict=True)]
+    show_texts(dict(zip(columns, cells, strict=True)), _("Limits in force"))
 
 
 def show_versions() -> None:
@@ -100,5 +101,5 @@ def show_versions() -> None:
         _("Contract"): str(now.data_schema or _("built in")),
         "MLflow": now.mlflow_url,
     }
-    frame = pd.DataFrame({_("What"): list(facts), _("Value"): list(facts.values())})
-    st.dataframe(frame, hide_index=True, alt=_("Versions and places"))
+    columns = {_("What"): list(facts), _("Value"): [plain(fact) for fact in facts.values()]}
+    show_texts(columns, _("Versions and places"))

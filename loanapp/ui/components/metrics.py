@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
 from loanapp.core.answers import Evaluation, ModelVersion
 from loanapp.core.data.schema import Field
 from loanapp.core.model.metrics import Metrics
+from loanapp.ui.components.tables import show_texts
 from loanapp.ui.state import schema
 from loanapp.ui.text import _, amount, number, percent
 
@@ -71,7 +71,7 @@ def compare_models(
             if m
         },
     }
-    st.dataframe(pd.DataFrame(rows), hide_index=True, alt=alternative)
+    show_texts(rows, alternative)
 
 
 def origin(model: ModelVersion) -> str:

@@ -8,6 +8,7 @@ from loanapp.core.answers import Health, ModelDetails
 from loanapp.core.errors import UnknownVersion
 from loanapp.ui.access import may_open
 from loanapp.ui.backend import choose_backend
+from loanapp.ui.guard import end_page
 from loanapp.ui.navigation import page_path
 from loanapp.ui.state import backend, remote_url
 from loanapp.ui.text import _, moment, say
@@ -21,7 +22,7 @@ def require_model() -> Health:
             _("No model serves yet: a model has to be trained first."), icon=":material/school:"
         )
         go_to(_("Train a model"), "train", key="go_train", primary=True)
-        st.stop()
+        end_page()
     return health
 
 

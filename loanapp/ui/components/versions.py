@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
@@ -17,10 +16,10 @@ from loanapp.ui.access import caller, may
 from loanapp.ui.backend import settings
 from loanapp.ui.components.choices import policy_name
 from loanapp.ui.components.metrics import compare_models, explain_mae, explain_r2
-from loanapp.ui.components.reports import table_height
+from loanapp.ui.components.tables import ROWS_SHOWN, show_texts, table_height
 from loanapp.ui.guard import guarded
 from loanapp.ui.state import backend, forget, keep, recall
-from loanapp.ui.text import _, amount_decimals, moment, unit
+from loanapp.ui.text import _, amount_decimals, moment, plain, unit
 
 ROLLBACK = "rollback"
 FOLLOWS_S = 3.0
@@ -111,22 +110,15 @@ def _choose(place: Any, text: str, names: list[str], key: str, default: str) -> 
 
 def show_history(history: Sequence[HistoryEntry]) -> None:
     """List every change of the live model, newest first."""
-    frame = pd.DataFrame(
-        {
-            _("When"): [moment(entry.at) for entry in history],
-            _("Version"): [entry.version for entry in history],
-            _("Before"): [entry.previous or "—" for entry in history],
-            _("How"): [action_name(entry) for entry in history],
-            _("Author"): [entry.author or "—" for entry in history],
-            _("Reason"): [entry.reason or "—" for entry in history],
-        }
-    )
-    st.dataframe(
-        frame,
-        hide_index=True,
-        height=table_height(len(history)),
-        alt=_("Changes of the live model, newest first"),
-    )
+    columns = {
+        _("When"): [moment(entry.at) for entry in history],
+        _("Version"): [entry.version for entry in history],
+        _("Before"): [entry.previous or "—" for entry in history],
+        _("How"): [action_name(entry) for entry in history],
+        _("Author"): [plain(entry.author or "—") for entry in history],
+        _("Reason"): [plain(entry.reason or "—") for entry in history],
+    }
+    show_texts(columns, _("Changes of the live model, newest first"), rows_shown=ROWS_SHOWN)
 
 
 def action_name(entry: HistoryEntry) -> str:

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from loanapp.api import tracing
 from loanapp.api.app import create_app
 from loanapp.api.metrics import shared_by_workers
 from loanapp.core.errors import LoanappError, message
@@ -190,6 +191,7 @@ def _serving(service: Service, stopping: threading.Event) -> Iterator[None]:
         stopping.set()
         restore()
         service.close()
+        tracing.flush()
 
 
 def _on_signals(call: Callable[[], None]) -> Callable[[], None]:

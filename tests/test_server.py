@@ -20,7 +20,10 @@ from loanapp.core.data.samples import sample_csv
 from loanapp.core.data.schema import Schema
 from loanapp.server import listen
 
-HEAVY = ("tensorflow", "keras", "mlflow", "pandas", "sklearn", "streamlit", "scipy", "babel")
+HEAVY = (
+    "tensorflow", "keras", "mlflow", "pandas", "sklearn", "streamlit", "scipy", "babel",
+    "opentelemetry",
+)  # fmt: skip
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.types import Lifespan
 
 from loanapp import __version__
-from loanapp.api import documentation, errors, openapi
+from loanapp.api import documentation, errors, openapi, tracing
 from loanapp.api.access import Access
 from loanapp.api.dependencies import Context
 from loanapp.api.metrics import Metrics
@@ -62,6 +62,7 @@ def create_app(
     app.add_middleware(Access, settings=settings)
     app.add_middleware(headers.SecurityHeaders, headers=headers.API)
     app.add_middleware(Observed, metrics=metrics)
+    tracing.install(app)
     document = app.openapi
 
     def described() -> dict[str, Any]:

@@ -69,6 +69,8 @@ class Observed:
             "ms": round(seconds * 1000, 1),
             "request_id": exchange.request_id,
         }
+        if "trace_id" in exchange.scope["state"]:
+            facts["trace_id"] = exchange.scope["state"]["trace_id"]
         logger.info("request", extra=facts)
 
 

@@ -6,16 +6,16 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import httpx
 import psutil
 import pytest
 
+from tests.load import CLIENTS, Load
+
 pytestmark = pytest.mark.slow
 
-CLIENTS = 16
 STOPS_WITHIN_S = 30
 
 
@@ -44,41 +44,6 @@ def _until_ready(url):
                 return
         time.sleep(0.05)
     pytest.fail("the API is not ready")
-
-
-class Load:
-    """Clients that predict without a pause, half of them on a connection of their own each time."""
-
-    def __init__(self, url, body):
-        self.url, self.body = url, body
-        self.answered, self.lost = 0, []
-        self.stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(i,)) for i in range(CLIENTS)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self, number):
-        headers = {"Content-Type": "text/csv"} | ({"Connection": "close"} if number % 2 else {})
-        with httpx.Client(base_url=self.url, headers=headers, timeout=60) as client:
-            while not self.stop.is_set():
-                try:
-                    answer = client.post("/predict", content=self.body)
-                except httpx.ConnectError:  # never accepted: the caller asks elsewhere
-                    return
-                except httpx.HTTPError as error:
-                    self.lost.append(repr(error))
-                    return
-                if answer.status_code != 200:
-                    self.lost.append(answer.status_code)
-                self.answered += 1
 
 
 @pytest.mark.parametrize("workers", [1, 3])

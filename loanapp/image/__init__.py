@@ -1,0 +1,1 @@
+"""What the container image runs: its first process, its log, its health check, its database."""

@@ -56,11 +56,14 @@ def create_server(settings: Settings | None = None) -> Starlette:
 
     The API stands beside Streamlit's application, not in it: Streamlit's session and compression
     have no part in its answers. It must run in one process, since Streamlit keeps its sessions
-    in memory.
+    in memory. Where the settings name an API for the pages, there is neither API nor service here.
     """
     settings = settings or Settings()
     pages = _pages(settings)
     _log_to(settings, "ui")  # after Streamlit, which gives the server's loggers handlers of its own
+    if settings.api_url:
+        nothing = Mount("/api", Starlette())
+        return Starlette(routes=[nothing, Mount("/", pages)], lifespan=pages.lifespan())
     service, stopping = Service(settings), threading.Event()
     api = create_app(service, settings, stopping=stopping)
 

@@ -1,27 +1,46 @@
-"""MLflow's own interface over the product's store."""
+"""MLflow's own interface over the product's store, and MLflow's server for other installations."""
 
 from __future__ import annotations
 
 import os
 import sys
 
+from loanapp.core.errors import StoreUnavailable, message
 from loanapp.core.home import Home
 from loanapp.core.settings import Settings
 from loanapp.core.store.uri import tracking_uri
+
+BACKEND = "MLFLOW_BACKEND_STORE_URI"
 
 
 def run_mlflow(settings: Settings, host: str, port: int) -> None:
     """Become MLflow's server: one worker and no job runner; its default is nine processes.
 
-    The process is replaced, so that signals and the exit code are MLflow's own.
+    Without a word from the operator it serves the SQLite of this home and hands out its artefacts;
+    MLflow's own variables (``MLFLOW_BACKEND_STORE_URI``, ``MLFLOW_ARTIFACTS_DESTINATION``, …) name
+    other places. They stay variables: arguments, and the passwords in them, show in every list of
+    processes. The process is replaced, so that signals and the exit code are MLflow's own.
+
+    Raises
+    ------
+    StoreUnavailable
+        The store is another server's.
     """
+    if settings.tracking_uri and BACKEND not in os.environ:
+        raise StoreUnavailable(
+            message(
+                "The model store is at {address}: open it there.", address=settings.tracking_uri
+            )
+        )
     home = Home(settings.home)
     home.make()
-    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    command = [
-        *(sys.executable, "-m", "mlflow", "server"),
-        *("--host", host, "--port", str(port), "--workers", "1"),
-        *("--backend-store-uri", tracking_uri(home, settings.tracking_uri)),
-        *("--default-artifact-root", home.artifacts.as_uri()),
-    ]
-    os.execv(sys.executable, command)  # noqa: S606 - a fixed program, its arguments are settings
+    chosen = {
+        BACKEND: tracking_uri(home, None),
+        "MLFLOW_ARTIFACTS_DESTINATION": home.artifacts.as_uri(),
+        "MLFLOW_UVICORN_OPTS": "--no-access-log",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
+    environment = chosen | os.environ
+    os.execve(sys.executable, [*command, "--workers", "1"], environment)  # noqa: S606 - no shell

@@ -67,6 +67,11 @@ class Settings(BaseSettings):
 
     alias_check_s: float = Field(1.0, gt=0, description="How often the registry's alias is read.")
 
+    api_url: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="API that the app works with; default: one in its own process.",
+    )
     remote_urls: Annotated[tuple[str, ...], NoDecode] = Field(
         ("http://localhost:8000", "http://api:8000"),
         description="Addresses of remote APIs that the app may call, separated by commas.",
@@ -138,6 +143,11 @@ class Settings(BaseSettings):
             return value
         pairs = (part.partition("=") for part in value.split(",") if part.strip())
         return {claimed.strip(): role.strip() for claimed, _, role in pairs}
+
+    @field_validator("api_url")
+    @classmethod
+    def _without_slash(cls, value: str | None) -> str | None:
+        return value.rstrip("/") if value else None
 
     @field_validator("home")
     @classmethod

@@ -33,6 +33,8 @@ def run() -> int:
             lines.tell("image", "error", f"{home} cannot be written to by user {os.getuid()}")
             return 1
         _plant_database(home)
+        # Where MLflow's server is another, there is none to start here.
+        os.environ.setdefault("LOANAPP_MLFLOW", str("LOANAPP_TRACKING_URI" not in os.environ))
         command = ["supervisord", "-c", str(CONFIGURATION)]
         supervisor = subprocess.Popen(command)  # noqa: S603
         for number in (signal.SIGTERM, signal.SIGINT):

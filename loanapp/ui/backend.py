@@ -122,11 +122,18 @@ def _read_settings() -> Settings:
     return Settings()
 
 
+def remote_urls() -> tuple[str, ...]:
+    """Addresses of the APIs that the pages may call, the operator's own choice first."""
+    chosen = settings().api_url
+    others = tuple(url for url in settings().remote_urls if url != chosen)
+    return (chosen, *others) if chosen else others
+
+
 def choose_backend(url: str | None) -> Backend:
     """Give the service itself, or the client of one of the addresses that the settings allow."""
-    if url is None or url not in settings().remote_urls:
-        return local_service()
-    return _remote(url)
+    if url not in remote_urls():
+        url = settings().api_url
+    return _remote(url) if url else local_service()
 
 
 @cache

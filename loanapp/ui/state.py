@@ -14,7 +14,7 @@ from loanapp.core.data.schema import Schema
 from loanapp.core.settings import Language
 from loanapp.i18n import LANGUAGES, preferred_language
 from loanapp.ui.access import guarded
-from loanapp.ui.backend import Backend, choose_backend, settings
+from loanapp.ui.backend import Backend, choose_backend, remote_urls, settings
 
 LANGUAGE_KEY = "lang"
 REMOTE_KEY = "kept_remote"
@@ -58,7 +58,7 @@ def browser_language() -> Language:
 def remote_url() -> str | None:
     """Address of the remote API chosen in this session; None: the embedded service."""
     url = recall("remote")
-    return url if url in settings().remote_urls else None
+    return url if url in remote_urls() else settings().api_url
 
 
 def backend() -> Backend:

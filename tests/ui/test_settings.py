@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from loanapp.api.app import create_app
+from loanapp.ui import backend
+
 
 def test_the_language_is_switched_for_every_page(session):
     session.open("settings").test.segmented_control(key="page_lang").set_value("en")
@@ -29,6 +32,20 @@ def test_a_remote_api_that_does_not_answer_is_said_and_can_be_left(
     assert "ne répond pas" in session.texts
     session.open("settings").test.radio(key="connection").set_value("")
     assert "La version 1 est en service" in session.run().open("home").texts
+
+
+def test_an_operator_can_have_all_pages_work_with_an_api_elsewhere(
+    service, reading, visiting, listening, make_settings, tmp_path
+):
+    with listening(create_app(reading, reading.settings)) as url:
+        service.settings = make_settings(tmp_path, api_url=f"{url}/", remote_urls=())
+        session = visiting(service).open("settings")
+        options = session.test.radio(key="connection").options
+        assert options == [f"`{url}`"]
+        assert "Connecté en" in session.texts
+        assert "La version 1 est en service" in session.open("home").texts
+        backend._remote(url).close()
+        backend._remote.cache_clear()
 
 
 def test_the_limits_are_listed_with_their_variables(any_session):

@@ -7,7 +7,7 @@ import time
 import streamlit as st
 
 from loanapp.core.errors import LoanappError
-from loanapp.ui.backend import choose_backend, settings
+from loanapp.ui.backend import choose_backend, remote_urls, settings
 from loanapp.ui.state import forget, keep, remote_url
 from loanapp.ui.text import _, say
 
@@ -25,7 +25,8 @@ PER_SERVICE = (
 
 def choose_connection() -> None:
     """Let the user choose the service, and show whether it answers."""
-    options = [EMBEDDED, *settings().remote_urls]
+    embedded = [] if settings().api_url else [EMBEDDED]
+    options = [*embedded, *remote_urls()]
     names = {url: f"`{url}`" for url in options} | {EMBEDDED: _("Embedded in this application")}
     chosen = st.radio(
         _("Service used by the pages"),
@@ -33,8 +34,10 @@ def choose_connection() -> None:
         options.index(remote_url() or EMBEDDED),
         format_func=names.__getitem__,
         captions=[
-            _("The model is in this process: no network in between."),
-            *[_("REST API at this address.") for _url in settings().remote_urls],
+            _("REST API at this address.")
+            if url
+            else _("The model is in this process: no network in between.")
+            for url in options
         ],
         key="connection",
         on_change=_switch,

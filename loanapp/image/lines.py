@@ -70,7 +70,7 @@ class Lines:
     def _read(self, reading: int, program: str) -> None:
         with open(reading, "rb") as lines:
             while line := lines.readline(LONGEST):
-                self._pass_on(line.strip(), program)
+                self._pass_on(line.rstrip(), program)
 
     def _pass_on(self, line: bytes, program: str) -> None:
         if not line:

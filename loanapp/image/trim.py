@@ -18,10 +18,9 @@ UNUSED = (
     "clang",
     "tensorflow/lite/python/libpywrap_tflite_common.so",
     "tensorflow/python/profiler/internal/_pywrap_profiler_plugin.so",
-    # Arrow over the network, and query plans of other engines
+    # Arrow over the network
     "pyarrow/include",
     "pyarrow/*flight*",
-    "pyarrow/*substrait*",
     # ONNX Runtime for C programs: Python's module holds its own copy
     "onnxruntime/capi/libonnxruntime.so*",
     # Notebook widgets, sample pictures

@@ -57,7 +57,7 @@ class Registry:
             if not self._client.search_registered_models(f"name = '{self._name}'"):
                 self._client.create_registered_model(self._name)
             made = self._client.create_model_version(
-                self._name, run.model_source, run_id=run.run_id, tags=tags
+                self._name, run.model_source, run_id=run.run_id, tags=tags, model_id=run.model_id
             )
         logger.info("version registered", extra={"version": made.version})
         return str(made.version)

@@ -12,17 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 UNUSED = (
-    # TensorFlow's headers; Clang, which it declares and never loads; TensorFlow Lite; the profiler
+    # TensorFlow's headers, its StableHLO; Clang, which it declares and never loads
     "tensorflow/include",
     "tensorflow/xla_aot_runtime_src",
+    "tensorflow/compiler/mlir/stablehlo/stablehlo_extension.so",
     "clang",
-    "tensorflow/lite/python/libpywrap_tflite_common.so",
-    "tensorflow/python/profiler/internal/_pywrap_profiler_plugin.so",
     # Arrow over the network
     "pyarrow/include",
     "pyarrow/*flight*",
-    # ONNX Runtime for C programs: Python's module holds its own copy
-    "onnxruntime/capi/libonnxruntime.so*",
     # Notebook widgets, sample pictures
     "pydeck/nbextension",
     "matplotlib/mpl-data/sample_data",

@@ -218,7 +218,7 @@ class RestBackend:
         """Give MLflow's answer; None where it knows no such thing."""
         import httpx
 
-        with _http_errors():
+        with http_errors():
             address = f"{self._api}/{path}"
             answer = httpx.request(method, address, timeout=self._wait_s, **content)
             if answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.BAD_REQUEST):
@@ -229,7 +229,8 @@ class RestBackend:
 
 
 @contextmanager
-def _http_errors() -> Iterator[None]:
+def http_errors() -> Iterator[None]:
+    """Turn what a remote store's connection raises into StoreUnavailable."""
     import httpx  # costs a server 0.2 s that it needs only for a remote store
 
     try:

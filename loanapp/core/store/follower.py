@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from loanapp.core.errors import InvalidBundle, LoanappError, Message, message
 from loanapp.core.home import Home
 from loanapp.core.store.pointer import ModelUri, Pointer
-from loanapp.core.store.promotion import fetch_bundle, promotion_lock, reconcile
+from loanapp.core.store.promotion import bring_bundle, fetch_bundle, promotion_lock, reconcile
 from loanapp.core.store.registry import Registry
 
 FETCH_TIMEOUT_S = 300
@@ -119,7 +119,16 @@ class Follower:
         self._seen = champion
 
     def _fetch(self, version: str) -> None:
-        """Bring a version's bundle in a process of its own. Raises InvalidBundle."""
+        """Bring a version's bundle, in a process of its own where that takes MLflow.
+
+        Raises
+        ------
+        InvalidBundle
+            It cannot be had.
+        """
+        with promotion_lock(self._home):
+            if bring_bundle(self._home, self._uri, self._registry.version(version)):
+                return
         command = [sys.executable, "-m", __name__, str(self._home.path), self._uri]
         done = subprocess.run(  # noqa: S603 - our own module, no shell
             [*command, self._model_name, version],

@@ -18,6 +18,7 @@ from loanapp.core.errors import InvalidBundle, message
 from loanapp.core.home import PARTIAL, Home
 from loanapp.core.model.bundle import PREPROCESSOR, Bundle
 from loanapp.core.store.pointer import ModelUri, Pointer, sync, write_atomically
+from loanapp.core.store.proxy import bring
 from loanapp.core.store.records import Action, ModelVersion
 from loanapp.core.store.registry import Registry
 from loanapp.core.store.tracking import BUNDLE_ARTIFACT, connect, store_errors
@@ -107,16 +108,46 @@ def fetch_bundle(home: Home, uri: str, model: ModelVersion) -> Bundle:
         return Bundle.load(home.bundle(model.version))
     except InvalidBundle as error:
         logger.warning("bundle fetched anew", extra={"why": str(error)})
-    with store_errors(), tempfile.TemporaryDirectory(prefix=PARTIAL, dir=home.bundles) as folder:
+    if not bring_bundle(home, uri, model):
+        with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=home.bundles) as folder:
+            _install_sound(home, _download(uri, model, folder), model.version)
+    return Bundle.load(home.bundle(model.version))
+
+
+def bring_bundle(home: Home, uri: str, model: ModelVersion) -> bool:
+    """Bring a version's bundle without MLflow, where MLflow's server hands it out.
+
+    Only to be called under the promotion lock.
+
+    Raises
+    ------
+    InvalidBundle
+        It does not pass its check.
+    StoreUnavailable
+        The server does not answer.
+    """
+    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=home.bundles) as folder:
+        path = bring(uri, model.run_id, BUNDLE_ARTIFACT, Path(folder))
+        if path is None:
+            return False
+        _install_sound(home, path, model.version)
+        return True
+
+
+def _install_sound(home: Home, folder: Path, version: str) -> None:
+    Bundle.load(folder)
+    install_bundle(home, folder, version)
+
+
+def _download(uri: str, model: ModelVersion, folder: str) -> Path:
+    """Bring a version's bundle with MLflow, which knows every kind of store."""
+    with store_errors():
         client = connect(uri)
         if not model.run_id or not client.list_artifacts(model.run_id, BUNDLE_ARTIFACT):
             raise InvalidBundle(
                 message("Version {version} has no scoring artefact.", version=model.version)
             )
-        path = Path(client.download_artifacts(model.run_id, BUNDLE_ARTIFACT, folder))
-        Bundle.load(path)
-        install_bundle(home, path, model.version)
-    return Bundle.load(home.bundle(model.version))
+        return Path(client.download_artifacts(model.run_id, BUNDLE_ARTIFACT, folder))
 
 
 def _point(home: Home, uri: ModelUri) -> None:

@@ -17,12 +17,12 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
 from loanapp.core.errors import StoreUnavailable, message
 from loanapp.core.home import PARTIAL, Home
+from loanapp.core.store.proxy import address_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,7 +34,6 @@ REQUIREMENTS = ("loanapp", "numpy", "pandas", "scikit-learn", "skops")
 TRUSTED_MODULES = ("loanapp.core.model",)
 HOME, FILE = "loanapp.home", "loanapp.file"
 LOCK_WAIT_S = 5
-PROXIED, PROXY = "mlflow-artifacts:", "/api/2.0/mlflow-artifacts/artifacts"
 
 logger = logging.getLogger(__name__)
 
@@ -233,25 +232,16 @@ class Tracking:
             file = Path(folder) / f"{trained.data_hash}.parquet"
             pq.write_table(data, file)
             self._client.log_artifact(run_id, str(file), DATA_ARTIFACT)
+        stored = self._client.get_run(run_id).info.artifact_uri
         dataset = from_pandas(
             to_frame(data, data.column_names),
-            source=f"{self._artifacts(run_id)}/{DATA_ARTIFACT}/{file.name}",
+            source=f"{address_of(self._uri, stored)}/{DATA_ARTIFACT}/{file.name}",
             targets=trained.schema.target.name,
             name=f"{trained.schema.target.name}-{trained.data_hash[:8]}",
             digest=trained.data_hash[:36],
         )
         tag = InputTag("mlflow.data.context", "training")
         self._client.log_inputs(run_id, [DatasetInput(dataset._to_mlflow_entity(), [tag])])
-
-    def _artifacts(self, run_id: str) -> str:
-        """Give the address of a run's artefacts; MLflow knows no data by its own proxy's."""
-        address: str = self._client.get_run(run_id).info.artifact_uri
-        if not address.startswith(PROXIED):
-            return address
-        path = address.removeprefix(PROXIED).lstrip("/")
-        server = urlsplit(self._uri)
-        host = server.netloc.rpartition("@")[2]  # without the password in front of it
-        return f"{server.scheme}://{host}{server.path.rstrip('/')}{PROXY}/{path}"
 
     def _log_pictures(self, run_id: str, trained: TrainedModel) -> None:
         from loanapp.core.store.pictures import draw_fit, draw_training

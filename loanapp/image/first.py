@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -60,18 +61,29 @@ def _wait(pid: int) -> int:
 
 
 def listen() -> int:
-    """Answer supervisord's events: a program in state FATAL ends the container."""
+    """Answer supervisord's events, for ever.
+
+    A program in state FATAL ends the container. What a killed program leaves behind, such as a
+    server that MLflow had started, would hold the port that the new one needs: it is told to stop.
+    """
     while True:
         sys.stdout.write("READY\n")
         sys.stdout.flush()
-        header = sys.stdin.readline()
+        header = _facts(sys.stdin.readline())
         if not header:
             return 0
-        length = int(dict(part.split(":", 1) for part in header.split())["len"])
-        event = sys.stdin.read(length)
-        sys.stderr.write(f"a program cannot stay up, the container ends: {event.strip()}\n")
-        sys.stderr.flush()
-        FATAL.touch()
-        os.kill(os.getppid(), signal.SIGTERM)
+        event = sys.stdin.read(int(header["len"]))
+        if header["eventname"] == "PROCESS_STATE_FATAL":
+            sys.stderr.write(f"a program cannot stay up, the container ends: {event.strip()}\n")
+            sys.stderr.flush()
+            FATAL.touch()
+            os.kill(os.getppid(), signal.SIGTERM)
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(int(_facts(event)["pid"]), signal.SIGTERM)
         sys.stdout.write("RESULT 2\nOK")
         sys.stdout.flush()
+
+
+def _facts(line: str) -> dict[str, str]:
+    return dict(part.split(":", 1) for part in line.split())

@@ -28,7 +28,8 @@ RUN uv pip install --no-cache --no-deps --python /app/.venv/bin/python --target 
  && LOANAPP_HOME=/app/seed /app/.venv/bin/python -m loanapp.image migrate
 
 FROM python:${PYTHON_VERSION}-slim-bookworm
-RUN useradd --uid 10001 --user-group --home-dir /data --create-home --shell /usr/sbin/nologin loanapp
+RUN useradd --uid 10001 --user-group --home-dir /data --create-home --shell /usr/sbin/nologin loanapp \
+ && rm -rf /usr/local/lib/python*/site-packages/pip* /usr/local/bin/pip*
 COPY --from=packages /app/.venv /app/.venv
 COPY --from=program /app/program /app/program
 COPY --from=program /app/seed /app/seed

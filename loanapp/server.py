@@ -61,9 +61,10 @@ def create_server(settings: Settings | None = None) -> Starlette:
     settings = settings or Settings()
     pages = _pages(settings)
     _log_to(settings, "ui")  # after Streamlit, which gives the server's loggers handlers of its own
+    guarded = Mount("/", _guarded(pages, settings))
     if settings.api_url:
         nothing = Mount("/api", Starlette())
-        return Starlette(routes=[nothing, Mount("/", pages)], lifespan=pages.lifespan())
+        return Starlette(routes=[nothing, guarded], lifespan=pages.lifespan())
     service, stopping = Service(settings), threading.Event()
     api = create_app(service, settings, stopping=stopping)
 
@@ -77,9 +78,7 @@ def create_server(settings: Settings | None = None) -> Starlette:
                 yield
         set_local_service(None)
 
-    return Starlette(
-        routes=[Mount("/api", api), Mount("/", _guarded(pages, settings))], lifespan=lifespan
-    )
+    return Starlette(routes=[Mount("/api", api), guarded], lifespan=lifespan)
 
 
 def run(

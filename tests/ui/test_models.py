@@ -42,7 +42,7 @@ def test_a_version_goes_live_after_a_reason_and_a_confirmation(two, visiting):
     assert two.health().model_version == "1"
     newest = two.history()[0]
     assert (newest.action, newest.author, newest.reason) == ("promote", "Maya", "plus prudente")
-    assert "plus prudente" in set(session.run().test.dataframe[-1].value["Raison"])
+    assert "plus prudente" in set(session.run().test.table[-1].value["Raison"])
 
 
 def test_rolling_back_serves_the_version_before(two, visiting):
@@ -55,7 +55,7 @@ def test_rolling_back_serves_the_version_before(two, visiting):
 
 def test_two_versions_stand_side_by_side(two, visiting):
     session = visiting(two).open("models")
-    comparison = session.test.dataframe[1]
+    comparison = session.test.table[0]
     assert list(comparison.value.columns) == ["Métrique", "Version 2", "Version 1"]
     session.test.selectbox(key="compare_second").set_value("2")
     assert "Choisissez deux versions différentes." in session.run().texts

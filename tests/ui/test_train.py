@@ -27,7 +27,7 @@ def test_a_file_is_trained_on_compared_and_left_in_reserve(service, visiting, tr
     session.test.number_input(key="train_seed").set_value(5)
     session.run().click("train")
     session.wait_for("promote_new")
-    (metrics, *_) = (table.value for table in session.test.dataframe)
+    (metrics, *_) = (table.value for table in session.test.table)
     assert list(metrics.columns) == [
         "Métrique", "Version 2", "Le modèle précédent", "Prédire la moyenne",
     ]  # fmt: skip

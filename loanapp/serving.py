@@ -15,9 +15,10 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
 from typing import Any
 
 import uvicorn
@@ -27,7 +28,6 @@ DRAIN_S = 24
 LAST_REQUEST_S = 1.0
 LOOK_EVERY_S = 0.02
 LOOK_AFTER_WORKERS_S = 0.2
-START_S = 3.0
 CLOSE = (b"connection", b"close")
 
 logger = logging.getLogger("loanapp.server")
@@ -39,7 +39,24 @@ class Server(uvicorn.Server):
     uvicorn closes an idle connection at once, and a request that is just on its way there is lost
     without an answer; so is one on a connection that only the system has accepted yet. Here both
     are answered, with ``Connection: close``.
+
+    Parameters
+    ----------
+    config
+        What to serve, and how.
+    started
+        Called once it serves.
     """
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None] | None = None) -> None:
+        super().__init__(config)
+        self._tell_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        if self._tell_started:
+            self._tell_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: the listener, then the connections as they fall silent, then the application."""
@@ -110,7 +127,7 @@ class Workers:
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
         self._config, self._listener = config, listener
-        self._started: dict[BaseProcess, float] = {}
+        self._workers: dict[BaseProcess, Event] = {}
         self._stopping, self._failed = False, False
 
     def run(self) -> None:
@@ -118,15 +135,15 @@ class Workers:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         while not self._stopping:
-            while len(self._started) < self._config.workers:
+            while len(self._workers) < self._config.workers:
                 self._start()
-            wait([worker.sentinel for worker in self._started], LOOK_AFTER_WORKERS_S)
+            wait([worker.sentinel for worker in self._workers], LOOK_AFTER_WORKERS_S)
             self._bury()
         # The last process to close the listener answers what waits there: that is to be a worker.
         self._listener.close()
-        for worker in self._started:
+        for worker in self._workers:
             worker.terminate()
-        for worker in self._started:
+        for worker in self._workers:
             worker.join()
         if self._failed:
             sys.exit(STARTUP_FAILURE)
@@ -137,24 +154,25 @@ class Workers:
     def _start(self) -> None:
         # A fresh interpreter: a fork would take threads and locks along.
         context = multiprocessing.get_context("spawn")
-        worker = context.Process(target=_work, args=(self._config, self._listener))
+        serves = context.Event()
+        worker = context.Process(target=_work, args=(self._config, self._listener, serves))
         worker.start()
-        self._started[worker] = time.monotonic()
+        self._workers[worker] = serves
 
     def _bury(self) -> None:
-        for worker in [worker for worker in self._started if not worker.is_alive()]:
-            lived_s = time.monotonic() - self._started.pop(worker)
+        for worker in [worker for worker in self._workers if not worker.is_alive()]:
+            serves = self._workers.pop(worker)
             if self._stopping:
                 continue
-            logger.warning("worker ended", extra={"code": worker.exitcode, "seconds": int(lived_s)})
-            if lived_s < START_S and worker.exitcode != -signal.SIGKILL:
+            logger.warning("worker ended", extra={"code": worker.exitcode})
+            if not serves.is_set() and worker.exitcode != -signal.SIGKILL:
                 self._stopping = self._failed = True
 
 
-def _work(config: uvicorn.Config, listener: socket.socket) -> None:
+def _work(config: uvicorn.Config, listener: socket.socket, serves: Event) -> None:
     threading.Thread(target=_end_with_parent, daemon=True, name="end-with-parent").start()
     with contextlib.suppress(KeyboardInterrupt):
-        Server(config).run(sockets=[listener])
+        Server(config, serves.set).run(sockets=[listener])
 
 
 def _end_with_parent() -> None:

@@ -8,7 +8,7 @@ from loanapp.core.challenge import compare_with, protected_groups, split_again, 
 from loanapp.core.data.samples import sample_clients
 from loanapp.core.data.schema import load_schema
 from loanapp.core.model.bundle import Bundle, Scorer, save_bundle
-from loanapp.core.model.training import split_rows, train, unseen
+from loanapp.core.model.training import Split, split_rows, train, unseen
 from loanapp.core.store.decision import decide
 
 SCHEMA = load_schema()
@@ -102,10 +102,8 @@ def test_rows_that_the_other_model_was_trained_on_do_not_count():
 def test_models_without_a_row_that_both_have_not_seen_cannot_be_compared(service):
     bundle = service._predictor.current().bundle
     data = clients(100, 4)
-    split = split_rows(data, SCHEMA, 0.2)
-    seen = split_rows(data, SCHEMA, 0.2)
-    everything = type(split)(data, data)
-    compared = compare_with(bundle, everything, bundle.scorer, seen, SCHEMA)
+    everything = Split(data, data)
+    compared = compare_with(bundle, everything, bundle.scorer, everything, SCHEMA)
     assert compared == (None, None)
 
 

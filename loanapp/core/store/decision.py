@@ -6,15 +6,6 @@ from loanapp.core.errors import Message, message
 from loanapp.core.model.metrics import Comparison
 from loanapp.core.settings import Promotion
 
-NEW_ROWS = message(
-    "The new model is not live: on the new clients it may be worse by up to {worst}, and {margin}"
-    " is allowed. {finding}"
-).template
-EARLIER_ROWS = message(
-    "The new model is not live: on the clients of the model that serves it may be worse by up to"
-    " {worst}, and {margin} is allowed. {finding}"
-).template
-
 
 def decide(
     promotion: Promotion,
@@ -28,8 +19,9 @@ def decide(
     Parameters
     ----------
     promotion
-        ``always``; ``better``: only if the interval of the difference does not allow the
-        challenger to be worse by more than the margin; ``manual``.
+        ``always``; ``better``: only if the interval of the difference on the new rows does not
+        allow the challenger to be worse by more than the margin, and on the earlier ones, which
+        may be few, it is not; ``manual``.
     champion
         The version that serves; None: nothing does.
     comparison
@@ -48,11 +40,24 @@ def decide(
         return True, message("The new model is live. {finding}", finding=finding)
     if comparison is None or earlier is None:
         return False, message("The new model is not live. {finding}", finding=finding)
-    for judged, said in ((comparison, NEW_ROWS), (earlier, EARLIER_ROWS)):
-        margin = judged.champion.mae * margin_pct / 100
-        if judged.upper > margin:
-            worst, allowed = round(judged.upper, 2), round(margin, 2)
-            return False, Message(said, {"worst": worst, "margin": allowed, "finding": finding})
+    allowed = comparison.champion.mae * margin_pct / 100
+    if comparison.upper > allowed:
+        return False, message(
+            "The new model is not live: on the new clients it may be worse by up to {worst}, and"
+            " {margin} is allowed. {finding}",
+            worst=round(comparison.upper, 2),
+            margin=round(allowed, 2),
+            finding=finding,
+        )
+    allowed = earlier.champion.mae * margin_pct / 100
+    if earlier.difference > allowed:
+        return False, message(
+            "The new model is not live: on the clients of the model that serves it is worse by"
+            " {worst}, and {margin} is allowed. {finding}",
+            worst=round(earlier.difference, 2),
+            margin=round(allowed, 2),
+            finding=finding,
+        )
     return True, message("The new model is live. {finding}", finding=finding)
 
 

@@ -71,7 +71,9 @@ print(json.dumps(parts))
 @contextmanager
 def serving(command: list[str], home: Path, port: int) -> Iterator[psutil.Process]:
     """Run a server; all its processes end with it."""
-    environment = {**os.environ, "LOANAPP_HOME": str(home), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    # mlflow starts uvicorn by its bare name.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "LOANAPP_HOME": str(home), "PATH": path}
     with (home / f"server-{port}.txt").open("wb") as output:
         started = subprocess.Popen(
             command, env=environment, cwd=home, stdout=output, stderr=output, start_new_session=True
@@ -83,14 +85,15 @@ def serving(command: list[str], home: Path, port: int) -> Iterator[psutil.Proces
         started.wait(30)
 
 
-def until_first(url: str, body: bytes, begun: float) -> float:
+def until_first(process: psutil.Process, url: str, body: bytes, begun: float) -> float:
     """Ask until there is a prediction; gives the seconds since the start."""
-    while True:
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         try:
             if httpx.post(url, content=body, headers=JSON, timeout=60).status_code == 200:
                 return time.perf_counter() - begun
         except httpx.TransportError:
             time.sleep(0.02)
+    raise RuntimeError("the server ended before it answered")
 
 
 def memory_mb(process: psutil.Process) -> float:
@@ -153,9 +156,10 @@ def measure(
     """Everything about one server."""
     port = free_port()
     url = f"http://127.0.0.1:{port}{path}"
+    print(" ".join(command[2:5]), "…", file=sys.stderr)
     begun = time.perf_counter()
     with serving([*command, "--port", str(port)], home, port) as process:
-        found = {"start to first prediction, s": until_first(url, one, begun)}
+        found = {"start to first prediction, s": until_first(process, url, one, begun)}
         for at_once in (1, 16):
             p50, p99 = latencies(url, one, at_once, ONE_CLIENT)
             found[f"one client, {at_once} at once: p50, ms"] = p50
@@ -163,6 +167,7 @@ def measure(
         found["memory, MB"] = memory_mb(process)
         sent = rows_per_second(lambda: post(url, bulk, kind), BULK_ROWS, times)
         found["bulk through REST, rows/s"] = sent
+    print(found, file=sys.stderr)
     return found
 
 
@@ -170,8 +175,8 @@ def training_beside(home: Path, one: bytes, file: Path) -> tuple[float, float]:
     """p99 of one client idle, and while a training runs, in ms."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/predict"
-    with serving([*LOANAPP, "api", "--port", str(port)], home, port):
-        until_first(url, one, time.perf_counter())
+    with serving([*LOANAPP, "api", "--port", str(port)], home, port) as process:
+        until_first(process, url, one, time.perf_counter())
         _, idle = latencies(url, one, 1, ONE_CLIENT)
         environment = {**os.environ, "LOANAPP_HOME": str(home)}
         command = [*LOANAPP, "train", str(file), "--force", "--promotion", "manual"]

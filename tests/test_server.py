@@ -22,7 +22,7 @@ from loanapp.server import listen
 
 HEAVY = (
     "tensorflow", "keras", "mlflow", "pandas", "sklearn", "streamlit", "scipy", "babel",
-    "opentelemetry",
+    "opentelemetry.sdk",
 )  # fmt: skip
 
 

@@ -242,7 +242,7 @@ def test_a_bug_is_a_problem_that_leaks_nothing(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError(f"the cell holds {cell}")
 
-    monkeypatch.setattr(service, "predict", fail)
+    monkeypatch.setattr(service, "predict_blocks", fail)
     with caplog.at_level(logging.INFO, "loanapp"), calling(service) as client:
         answer = client.post("/predict", content=clients_csv, headers=CSV)
     assert answer.status_code == 500

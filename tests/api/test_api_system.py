@@ -74,7 +74,7 @@ def test_health_answers_while_files_are_being_scored(
         release.wait(60)
         raise StoreUnavailable("enough")
 
-    monkeypatch.setattr(service, "predict", slow)
+    monkeypatch.setattr(service, "predict_blocks", slow)
     limits = httpx.Limits(max_connections=100)
     with (
         listening(create_app(service, service.settings)) as url,

@@ -84,6 +84,7 @@ print(*sys.modules)
     assert heavy == set()
 
 
+@pytest.mark.slow
 def test_the_api_stops_cleanly_with_a_request_under_way(
     home: Path, schema: Schema, clients_csv: bytes
 ) -> None:
@@ -121,6 +122,7 @@ def _cancel_left_over(home: Path, job: str) -> None:
     subprocess.run(command, env=environment, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_several_workers_serve_the_same_model(home: Path, clients_csv: bytes) -> None:
     with started(home, "api", "--workers", "2") as (url, process):
         answers = [httpx.post(f"{url}/predict", content=clients_csv).json() for _ in range(6)]

@@ -58,6 +58,7 @@ def test_one_training_at_a_time_is_seen_by_all_and_stops_within_two_seconds(
     another.close()
 
 
+@pytest.mark.slow
 def test_a_killed_training_is_interrupted_and_the_next_one_works(
     service, training_csv, settings, clients_csv
 ):

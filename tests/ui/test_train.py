@@ -8,6 +8,7 @@ from loanapp.core.answers import Job
 from loanapp.core.errors import message
 
 
+@pytest.mark.slow
 def test_a_first_model_is_one_click_away(empty_session, empty_service):
     empty_session.open("home").click("train_example")
     assert empty_session.title == "Entraîner un modèle"
@@ -35,6 +36,7 @@ def test_a_file_is_trained_on_compared_and_left_in_reserve(service, visiting, tr
     assert service.models()[0].author == "Maya"
 
 
+@pytest.mark.slow
 def test_a_training_is_one_for_every_rerun_page_and_browser(service, visiting, training_csv):
     first = visiting(service).open("train").upload("train_file", "clients.csv", training_csv)
     first.test.number_input(key="train_seed").set_value(6)

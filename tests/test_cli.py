@@ -83,6 +83,7 @@ def test_predict_writes_the_file_with_the_amounts(
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_file_of_two_million_clients_is_predicted_in_little_memory(
     home: Path, service: Service, clients_csv: bytes, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from loanapp.core.errors import TrainingBusy
 from loanapp.core.service import Service
 from tests.faults.warm import spawner
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 from tests.load import CLIENTS, Load
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 STOPS_WITHIN_S = 30
 

@@ -14,7 +14,7 @@ from loanapp.core.errors import StoreUnavailable
 from loanapp.core.service import Service
 from tests.faults.traces import leftovers, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

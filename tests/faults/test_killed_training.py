@@ -36,7 +36,7 @@ PHASES = {
     "epoch": (
         Place(WORKER, "append", "after", {"epoch": 1}),
         Place(WORKER, "append", "before", {"epoch": 5}),
-        Place(WORKER, "append", "after", {"epoch": 20}),
+        Place(WORKER, "append", "after", {"epoch": 8}),
     ),
     "evaluate": (
         Place(WORKER, "append", "after", {"phase": "evaluate"}),

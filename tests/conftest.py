@@ -20,6 +20,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
+from filelock import FileLock
 
 from loanapp.api.app import create_app
 from loanapp.core.answers import TrainingOptions
@@ -96,12 +97,24 @@ def copy_home(source: Path, target: Path) -> Path:
     return target
 
 
+def made_once(temporary: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Make a home once for all the processes that share the tests."""
+    base = temporary.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    home, made = base / name, base / f"{name}.made"
+    with FileLock(base / f"{name}.lock"):
+        if not made.exists():
+            shutil.rmtree(home, ignore_errors=True)
+            make(home)
+            made.touch()
+    return home
+
+
 @pytest.fixture(scope="session")
 def trained_home(tmp_path_factory: pytest.TempPathFactory, training_csv: bytes) -> Path:
     """An installation with one small real model. Not to be written to: copy it."""
-    home = tmp_path_factory.mktemp("trained") / "home"
-    train(home, training_csv, seed=1, author="Camille", reason="first")
-    return home
+    choices = {"seed": 1, "author": "Camille", "reason": "first"}
+    return made_once(tmp_path_factory, "trained", lambda home: train(home, training_csv, **choices))
 
 
 @pytest.fixture(scope="session")
@@ -109,9 +122,13 @@ def two_versions_home(
     tmp_path_factory: pytest.TempPathFactory, trained_home: Path, schema: Schema
 ) -> Path:
     """An installation with two models, the second of which serves. Not to be written to."""
-    home = copy_home(trained_home, tmp_path_factory.mktemp("twice") / "home")
-    train(home, sample_csv(schema, ROWS, seed=2), seed=2, author="Dominique", reason="second")
-    return home
+
+    def make(home: Path) -> None:
+        copy_home(trained_home, home)
+        second = sample_csv(schema, ROWS, seed=2)
+        train(home, second, seed=2, author="Dominique", reason="second")
+
+    return made_once(tmp_path_factory, "twice", make)
 
 
 @pytest.fixture

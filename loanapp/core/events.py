@@ -10,6 +10,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pydantic import TypeAdapter
 from loanapp.core.errors import Message
 
 EVENTS = "events.jsonl"
+TEMPORARY = "temporary"
 
 
 def append(folder: Path, **facts: Any) -> None:
@@ -46,6 +48,7 @@ def clean(folder: Path) -> None:
     """Remove what a job worked on; its request and its events stay."""
     for path in folder.glob("*.parquet"):
         path.unlink(missing_ok=True)
+    shutil.rmtree(folder / TEMPORARY, ignore_errors=True)
 
 
 def fold(folder: Path) -> dict[str, Any]:

@@ -13,14 +13,23 @@ from typing import Any
 
 import psutil
 
+from loanapp.core.events import TEMPORARY
 from loanapp.core.settings import Settings
 
 KILL_WAIT_S = 0.5
 
 
 def spawn(folder: Path, settings: Settings) -> subprocess.Popen[bytes]:
-    """Start the process of a job: in a session of its own, with its errors in the job."""
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"}
+    """Start the process of a job: in a session of its own, with its errors in the job.
+
+    Its temporary files lie in the job too: whatever ends the process, they go with the job's rows.
+    """
+    (folder / TEMPORARY).mkdir()
+    environment = os.environ | {
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "TF_ENABLE_ONEDNN_OPTS": "0",
+        "TMPDIR": str((folder / TEMPORARY).absolute()),
+    }
     if settings.training_threads:
         environment["OMP_NUM_THREADS"] = str(settings.training_threads)
     with (folder / "process.log").open("wb") as errors:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import multiprocessing
 import os
@@ -53,8 +54,11 @@ class Server(uvicorn.Server):
         self._tell_started = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
+        """Start, and say so. What is loaded by now stays: it is no longer looked through."""
         await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
+        gc.enable()
         if self._tell_started:
             self._tell_started()
 
@@ -170,6 +174,7 @@ class Workers:
 
 
 def _work(config: uvicorn.Config, listener: socket.socket, serves: Event) -> None:
+    gc.disable()  # until it has started
     threading.Thread(target=_end_with_parent, daemon=True, name="end-with-parent").start()
     with contextlib.suppress(KeyboardInterrupt):
         Server(config, serves.set).run(sockets=[listener])

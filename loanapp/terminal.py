@@ -5,15 +5,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import typer
 from pydantic import TypeAdapter
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
-from rich.text import Text
 
 from loanapp.core.answers import Job
 from loanapp.core.data.report import Report
@@ -40,6 +38,11 @@ from loanapp.i18n import format_moment, format_number, translate
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+    from rich.text import Text
 
     from loanapp.core.settings import Language
 
@@ -92,8 +95,20 @@ class Terminal:
 
     language: Language
     as_json: bool = False
-    out: Console = field(default_factory=Console)
-    err: Console = field(default_factory=lambda: Console(stderr=True))
+
+    @cached_property
+    def out(self) -> Console:
+        """Standard output."""
+        from rich.console import Console
+
+        return Console()
+
+    @cached_property
+    def err(self) -> Console:
+        """Standard error."""
+        from rich.console import Console
+
+        return Console(stderr=True)
 
     @staticmethod
     def exit_code(error: LoanappError) -> int:
@@ -106,7 +121,7 @@ class Terminal:
 
     def say(self, what: Message | str) -> None:
         """Say one sentence to the person."""
-        self.err.print(self.text(what), highlight=False, markup=False)
+        typer.echo(self.text(what), err=True)
 
     def headline(self, what: Message | str) -> None:
         """Write the one sentence that a result comes to, to standard output."""
@@ -219,6 +234,14 @@ class Terminal:
         return " · ".join(parts)
 
     def _progress(self) -> Progress:
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+
         return Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -231,6 +254,8 @@ class Terminal:
         )
 
     def _table(self, headings: Sequence[Message], rows: Iterable[Sequence[object]]) -> Table:
+        from rich.table import Column, Table
+
         named, *others = map(self.text, headings)
         whole = Column(named, no_wrap=True)  # what a row is called by is copied from here
         table = Table(whole, *others, show_edge=False, pad_edge=False)
@@ -241,6 +266,8 @@ class Terminal:
 
 def _plain(cell: object) -> Text:
     """Show a cell as it is: no markup, and nothing that would steer the terminal."""
+    from rich.text import Text
+
     return Text("".join(c if _is_shown(c) else "\N{REPLACEMENT CHARACTER}" for c in str(cell)))
 
 

@@ -22,7 +22,7 @@ from loanapp.core.data.report import refused
 from loanapp.core.errors import message
 from loanapp.web.refusal import RequestRefused
 
-SPOOL_BYTES = 1 << 20
+SPOOL_BYTES = 8 << 20
 FIELDS, FIELD_BYTES = 20, 20_000
 NAME_LENGTH = 120
 FORM = "multipart/form-data"

@@ -149,12 +149,14 @@ class Service:
         )
         return in_order(partial(prediction.predict, served, interval=interval), tables)
 
-    def predict_records(self, records: Sequence[Mapping[str, object]]) -> Prediction:
+    def predict_records(
+        self, records: Sequence[Mapping[str, object]], *, interval: bool = True
+    ) -> Prediction:
         """Score clients given as records by column name. Raises InvalidTable, NoModel."""
         served = self._predictor.current()
         bundle = served.bundle
         table = read_records(records, bundle.schema, required=bundle.features)
-        return prediction.predict(served, table)
+        return prediction.predict(served, table, interval=interval)
 
     def inspect(self, source: BinaryIO, purpose: Purpose) -> Inspection:
         """Read a file and say what is in it; an unusable file is an answer, not an error."""

@@ -88,15 +88,23 @@ class _Wanted:
     excel: bool
     answering: Answering
 
+    @property
+    def whole_interval(self) -> bool:
+        """Whether the interval is to be computed: an Arrow stream always holds it."""
+        return self.interval or self.kind == predictions.ARROW
+
 
 def _score_file(context: Context, file: Upload, skip_invalid: bool, wanted: _Wanted) -> Response:
-    interval = wanted.interval or wanted.kind == predictions.ARROW
-    blocks = context.service.predict_blocks(file.file, skip_invalid=skip_invalid, interval=interval)
+    service = context.service
+    blocks = service.predict_blocks(
+        file.file, skip_invalid=skip_invalid, interval=wanted.whole_interval
+    )
     return _answer(context, blocks, wanted, PurePath(file.name).stem or "clients")
 
 
 def _score_records(context: Context, clients: Records, wanted: _Wanted) -> Response:
-    return _answer(context, [context.service.predict_records(clients)], wanted, "clients")
+    scored = context.service.predict_records(clients, interval=wanted.whole_interval)
+    return _answer(context, [scored], wanted, "clients")
 
 
 def _answer(context: Context, blocks: Iterable[Prediction], wanted: _Wanted, stem: str) -> Response:

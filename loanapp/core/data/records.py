@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -42,7 +43,7 @@ def read_records(
         The clients are refused; `Problem.row` is the client's position, from 1.
     """
     names = tuple(dict.fromkeys(str(name) for record in records for name in record))
-    header = match_header(names, schema, required, optional)
+    header = _header_of(names, schema, tuple(required), tuple(optional))
     wanted = {*required, *optional}
     if len(records) <= FEW and (table := _clean(records, header, schema, wanted)):
         return table
@@ -66,6 +67,10 @@ def read_records(
 _ABSENT = message(
     "The client does not have this column. Give it, or give null for a missing value."
 )
+
+
+_header_of = lru_cache(maxsize=64)(match_header)
+"""Clients come one by one with the same names."""
 
 
 def _clean(

@@ -104,7 +104,7 @@ class Field:
         return low, high
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Schema:
     """A contract: the columns of a client file, and where its amounts are cut off.
 

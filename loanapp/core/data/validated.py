@@ -100,11 +100,9 @@ class Table:
 
     def in_file_order(self) -> pa.Table:
         """All columns in the order of the file, those of the contract as they were read."""
+        read = dict(zip(self.data.column_names, self.data.itercolumns(), strict=True))
         others = iter(self.extra.itercolumns())
-        columns = [
-            self.data[name] if name in self.data.column_names else next(others)
-            for name in self.names
-        ]
+        columns = [read[name] if name in read else next(others) for name in self.names]
         return pa.Table.from_arrays(columns, list(self.names))
 
     def block(self, start: int, rows: int) -> Table:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loanapp.core.data.arrays import to_codes, to_numbers
+from loanapp.core.data.arrays import from_texts, to_codes, to_numbers
 from loanapp.core.data.schema import Field
 
 if TYPE_CHECKING:
@@ -67,14 +68,28 @@ class CategoryCode:
     categories: tuple[str, ...]
     table: Floats
 
+    @cached_property
+    def _known(self) -> pa.Array:
+        return from_texts(self.categories)
+
+    @cached_property
+    def _in_order(self) -> npt.NDArray[np.intp]:
+        return np.array([*range(len(self.categories)), MISSING], np.intp)
+
     def encode(self, column: pa.ChunkedArray) -> Floats:
         """Give the features of a column's values, shape (n_features, n_rows)."""
         array = column.combine_chunks()
         encoded = array if pa.types.is_dictionary(array.type) else pc.dictionary_encode(array)
-        place = {category: row for row, category in enumerate(self.categories)}
-        found = [place.get(text, UNKNOWN) for text in encoded.dictionary.to_pylist()]
-        rows = np.array([*found, MISSING])[to_codes(encoded)]
+        rows = self._rows_of(encoded.dictionary)[to_codes(encoded)]
         return np.take(self.table.T, rows, axis=1, mode="wrap")
+
+    def _rows_of(self, dictionary: pa.Array) -> npt.NDArray[np.intp]:
+        """The table's row for each text of a dictionary, and for a missing value at the end."""
+        if dictionary.equals(self._known):  # the contract's own, most of the time
+            return self._in_order
+        places = {category: row for row, category in enumerate(self.categories)}
+        found = [places.get(text, UNKNOWN) for text in dictionary.to_pylist()]
+        return np.array([*found, MISSING], np.intp)
 
 
 @dataclass(frozen=True)

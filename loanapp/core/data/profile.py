@@ -96,7 +96,7 @@ def _numeric(name: str, column: pa.ChunkedArray, edges: tuple[float, ...]) -> Co
     if not len(values):
         return ColumnProfile(name, len(column), (0,) * (len(edges) - 1 if edges else 0), edges)
     if not edges:
-        edges = tuple(np.histogram_bin_edges(values, BINS).tolist())
+        edges = tuple(_bin_edges(values).tolist())
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
     return ColumnProfile(
         name,
@@ -106,6 +106,16 @@ def _numeric(name: str, column: pa.ChunkedArray, edges: tuple[float, ...]) -> Co
         minimum=float(values.min()),
         maximum=float(values.max()),
     )
+
+
+def _bin_edges(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Edges of at most `BINS` bins; those of whole numbers hold equally many numbers each."""
+    low, high = values.min(), values.max()
+    if not np.array_equal(values, np.rint(values)):
+        return np.histogram_bin_edges(values, BINS)
+    numbers = high - low + 1
+    width = np.ceil(numbers / BINS)
+    return np.asarray(low - 0.5 + width * np.arange(np.ceil(numbers / width) + 1))
 
 
 def _categorical(name: str, column: pa.ChunkedArray) -> ColumnProfile:

@@ -21,6 +21,13 @@ def test_a_second_file_is_counted_in_the_first_one_s_bins():
     assert (second[0].minimum, second[0].maximum) == (10.0, 90.0)
 
 
+def test_the_bins_of_whole_numbers_hold_equally_many_numbers_each():
+    evenly = profile(pa.table({"age": [float(year) for year in range(18, 76)]}))[0]
+    assert evenly.counts[:-1] == (3,) * (len(evenly.counts) - 1)
+    assert len(profile(pa.table({"paid": [0.0, 1e6, 3e6]}))[0].counts) <= 24
+    assert profile(pa.table({"same": [7.0, 7.0]}))[0].counts == (2,)
+
+
 def test_a_column_without_a_value_is_counted_as_missing():
     empty = profile(pa.table({"age": pa.array([None, None], pa.float64())}), profile(SEEN))
     assert empty[0].missing == 2

@@ -1,20 +1,12 @@
 """Models: the versions, two of them compared, promotion, and what was live when."""
 
-from datetime import UTC, datetime
-
 import streamlit as st
 
-from loanapp.ui.charts.base import show
-from loanapp.ui.charts.versions import live_timeline
-from loanapp.ui.components.learning import show_pictures
+from loanapp.ui.components.comparison import compare_two
+from loanapp.ui.components.history import show_history
+from loanapp.ui.components.learning import show_version
 from loanapp.ui.components.status import details, go_to
-from loanapp.ui.components.versions import (
-    choose_version,
-    compare_two,
-    offer_rollback,
-    show_history,
-    show_versions,
-)
+from loanapp.ui.components.versions import choose_version, offer_rollback, show_versions
 from loanapp.ui.guard import end_page
 from loanapp.ui.state import backend, schema, tell_done
 from loanapp.ui.text import _
@@ -30,18 +22,14 @@ if not models:
 
 show_versions(models, target)
 history = backend().history()
-version, run_id = choose_version(models)
-chosen = details(version, run_id)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    version = choose_version(models)
+    offer_rollback(history, models)
+chosen = details(version.version, version.run_id)
 if chosen:
-    with st.expander(_("Pictures of version {version}", version=version), icon=":material/image:"):
-        show_pictures(chosen, target)
-offer_rollback(history, models)
+    show_version(chosen, target)
 if len(models) > 1:
     st.header(_("Compare two versions"))
     compare_two(models, target)
 st.header(_("What was live when"))
-if history:
-    show(live_timeline(history, datetime.now(UTC)), _("Which version was live when"))
-    show_history(history)
-else:
-    st.caption(_("No version has been live yet."))
+show_history(history)

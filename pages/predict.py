@@ -42,6 +42,7 @@ target = schema().target
 show_freshness(scored, health)
 show_totals(scored, target)
 offer_rejected(scored.prediction)
-show_table(scored, target)
 offer_downloads(scored.prediction, upload.name)
+show_table(scored, target)
+st.header(_("Distribution of the amounts"))
 show_distribution(scored, target)

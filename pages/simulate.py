@@ -34,7 +34,7 @@ for side, column in zip("ab" if pair else "a", columns, strict=False):
     with column:
         if pair:
             st.header(client_name(side))
-        results[side] = st.container()
+        results[side] = st.container(key=f"result_{side}")
         clients[side] = client_form(side, fields, profile, exact=exact)
 write_link(clients)
 simulation = score(clients, fields, profile)

@@ -10,6 +10,7 @@ from loanapp.ui.guard import guard
 from loanapp.ui.navigation import ENTRY, pages
 
 st.set_page_config(page_title="Loanapp", page_icon=str(ENTRY.with_name("icon.png")), layout="wide")
+st.logo(str(ENTRY.with_name("logo.svg")), icon_image=str(ENTRY.with_name("icon.png")), size="large")
 dress_page()
 sign_in()
 page = st.navigation(pages())

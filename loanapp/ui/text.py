@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import streamlit as st
@@ -96,4 +97,8 @@ def category(field: Field, value: object) -> str:
 
 def plain(text: str) -> str:
     """Keep words that are not ours, such as a file's, from being read as Markdown."""
-    return "".join(f"\\{c}" if c in r"\`*_[]$:<>~|#" else c for c in text)
+    return _MARKS.sub(r"\\\g<0>", text)
+
+
+# An underscore within a word means nothing to Markdown: names of columns stay as they are.
+_MARKS = re.compile(r"[\\`*\[\]$:<>~|#]|(?<!\w)_|_(?!\w)")

@@ -58,5 +58,5 @@ def test_an_error_with_problems_shows_them_by_line(reading, visiting, monkeypatc
     session.upload("predict_file", "clients.csv", clients_csv)
     broken(reading, monkeypatch, ["predict"], error)
     session.click("predict")
-    assert list(session.test.dataframe[-1].value["Ligne"]) == [4]
+    assert list(session.test.table[-1].value["Ligne"]) == ["4"]
     assert "Les 1 premiers problèmes sur 250." in session.texts

@@ -52,7 +52,8 @@ def test_the_history_is_drawn_once_there_are_two_versions(
 ):
     with closing(Service(make_settings(two_versions_home))) as service:
         session = visiting(service).open("home")
-        assert "Erreur des versions" in session.texts
+        assert len(session.test.get("vega_lite_chart")) == 1
+        assert "versions conservées" in session.texts
         assert "La version 2 est en service" in session.texts
 
 

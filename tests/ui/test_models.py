@@ -56,7 +56,12 @@ def test_rolling_back_serves_the_version_before(two, visiting):
 def test_two_versions_stand_side_by_side(two, visiting):
     session = visiting(two).open("models")
     comparison = session.test.table[0]
-    assert list(comparison.value.columns) == ["Métrique", "Version 2", "Version 1"]
+    assert list(comparison.value.columns) == [
+        "Élément comparé", "Version 2", "Version 1", "Différence",
+    ]  # fmt: skip
+    errors = dict(zip(comparison.value["Élément comparé"], comparison.value["Différence"], strict=True))
+    first, second = (model.metrics for model in two.models())
+    assert errors["MAE"][0] == ("+" if second.mae > first.mae else "−")
     session.test.selectbox(key="compare_second").set_value("2")
     assert "Choisissez deux versions différentes." in session.run().texts
 

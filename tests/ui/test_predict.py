@@ -69,8 +69,8 @@ def test_the_example_predicts_in_two_clicks(session):
 def test_a_refused_file_shows_its_problems_by_line(any_session, clients_csv, number_column):
     spoiled = spoil(clients_csv, 17, number_column.name)
     any_session.open("predict").upload("predict_file", "clients.csv", spoiled)
-    (problems,) = any_session.test.dataframe
-    assert list(problems.value["Ligne"]) == [17]
+    (problems,) = any_session.test.table
+    assert list(problems.value["Ligne"]) == ["17"]
     assert number_column.label("fr") in problems.value["Colonne"].iloc[0]
     assert list(problems.value["Valeur"]) == ["beaucoup"]
     assert "Ce n’est pas un nombre" in problems.value["Problème"].iloc[0]

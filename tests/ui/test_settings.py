@@ -17,7 +17,7 @@ def test_only_the_addresses_of_the_settings_can_be_chosen(session, reading):
     options = session.open("settings").test.radio(key="connection").options
     assert len(options) == 1 + len(reading.settings.remote_urls)
     session.test.session_state["kept_remote"] = "http://elsewhere.example"
-    assert "service intégré" in session.open("home").texts
+    assert "Service intégré" in session.open("home").texts
 
 
 def test_a_remote_api_that_does_not_answer_is_said_and_can_be_left(

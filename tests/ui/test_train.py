@@ -53,7 +53,7 @@ def test_a_training_is_one_for_every_rerun_page_and_browser(service, visiting, t
 def test_a_file_without_the_target_is_refused_by_name(any_session, clients_csv, schema):
     any_session.open("train").upload("train_file", "clients.csv", clients_csv)
     assert not any_session.has("train")
-    (problems,) = any_session.test.dataframe
+    (problems,) = any_session.test.table
     assert schema.target.name in " ".join(problems.value["Problème"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +14,11 @@ import pandas as pd
 from loanapp.core.answers import ColumnProfile
 from loanapp.core.data.schema import Field
 from loanapp.ui.charts.base import ACCENT, CONTRAST, HEIGHT, Drawing
-from loanapp.ui.text import _, category, label, titled, unit
+from loanapp.ui.text import NBSP, _, category, titled, unit
 
-SMALL, COMPACT = 230, 190
+SMALL, COMPACT = 130, 150
 BINS = 24
+NAMES: dict[str, Any] = {"labelLimit": 150, "labelOverlap": False}
 
 
 def amounts_beside_training(
@@ -25,7 +27,7 @@ def amounts_beside_training(
     """Share of the clients by predicted amount (bars), beside the training data's (line)."""
     edges = np.asarray(training.edges if training and training.edges else _edges(amounts))
     counts = np.histogram(np.clip(amounts, edges[0], edges[-1]), edges)[0]
-    return _histograms(edges, counts, _("These clients"), training, target, HEIGHT)
+    return _histograms(edges, counts, _("These clients"), training, target)
 
 
 def column_beside_training(
@@ -34,7 +36,7 @@ def column_beside_training(
     """How a column of the file is distributed (bars), beside the champion's training data."""
     if column.edges:
         edges, counts = _on_edges_of(column, training)
-        return _histograms(edges, counts, _("This file"), training, field, SMALL)
+        return _histograms(edges, counts, _("This file"), training, field, small=True)
     return _categories(column, training, field)
 
 
@@ -44,19 +46,22 @@ def _histograms(
     name: str,
     training: ColumnProfile | None,
     field: Field,
-    height: int,
+    *,
+    small: bool = False,
 ) -> Drawing:
-    bars = _density(edges, counts, name)
-    names = [name, _("Training data")]
-    colour = alt.Color(
-        "which:N",
-        title=None,
-        sort=names,
-        scale=alt.Scale(domain=names, range=[ACCENT, CONTRAST]),
-        legend=alt.Legend(orient="top"),
+    known = bool(training and training.edges and sum(training.counts))
+    colour = _colour([name, _("Training data")] if known else [name], small=small or not known)
+    x = alt.X(
+        "low:Q",
+        title=None if small else titled(field),
+        scale=alt.Scale(zero=False, nice=False),
+        axis=alt.Axis(format=",~f", tickCount=5, labelFlush=True),
     )
-    x = alt.X("low:Q", title=titled(field), axis=alt.Axis(format=",.0f", tickCount=6))
-    y = alt.Y("share:Q", title=_("Share of the rows"), axis=alt.Axis(format=".0%", tickCount=4))
+    y = alt.Y(
+        "share:Q",
+        title=None if small else _("Share of the rows"),
+        axis=alt.Axis(format=".0%", tickCount=4),
+    )
     tips: list[Any] = [
         alt.Tooltip("which:N", title=_("Data")),
         alt.Tooltip("low:Q", title=_("From"), format=",.0f"),
@@ -64,12 +69,12 @@ def _histograms(
         alt.Tooltip("share:Q", title=_("Share of the rows"), format=".1%"),
     ]
     layers: list[alt.Chart] = [
-        alt.Chart(bars, height=height)
+        alt.Chart(_density(edges, counts, name), height=SMALL if small else HEIGHT)
         .mark_bar(opacity=0.7, binSpacing=1)
         .encode(x=x, x2="high:Q", y=y, y2=alt.datum(0), color=colour, tooltip=tips)
     ]
-    if training and training.edges and sum(training.counts):
-        line = _density(np.asarray(training.edges), training.counts, names[1])
+    if training and known:
+        line = _density(np.asarray(training.edges), training.counts, _("Training data"))
         line = pd.concat([line, line.tail(1).assign(low=line["high"].iloc[-1])])
         layers.append(
             alt.Chart(line)
@@ -79,23 +84,28 @@ def _histograms(
     return alt.layer(*layers)
 
 
+def _colour(names: Sequence[str], *, small: bool) -> alt.Color:
+    """Colours of the file and of the training data; a small chart leaves the legend away."""
+    return alt.Color(
+        "which:N",
+        title=None,
+        sort=list(names),
+        scale=alt.Scale(domain=list(names), range=[ACCENT, CONTRAST][: len(names)]),
+        legend=None if small else alt.Legend(orient="top"),
+    )
+
+
 def _categories(column: ColumnProfile, training: ColumnProfile | None, field: Field) -> Drawing:
-    frames = [_shares(column, field, _("This file"))]
+    names = [_("This file"), _("Training data")]
+    frames = [_shares(column, field, names[0])]
     if training and sum(training.counts):
-        frames.append(_shares(training, field, _("Training data")))
+        frames.append(_shares(training, field, names[1]))
     data = pd.concat(frames)
-    names = [frame["which"].iloc[0] for frame in frames if len(frame)]
     order = list(dict.fromkeys(data["category"]))
-    base = alt.Chart(data, height=SMALL).encode(
-        y=alt.Y("category:N", title=titled(field), sort=order),
-        x=alt.X("share:Q", title=_("Share of the rows"), axis=alt.Axis(format=".0%", tickCount=4)),
-        color=alt.Color(
-            "which:N",
-            title=None,
-            sort=names,
-            legend=alt.Legend(orient="top"),
-            scale=alt.Scale(domain=names, range=[ACCENT, CONTRAST][: len(names)]),
-        ),
+    base = alt.Chart(data, height=max(SMALL, 24 * len(order))).encode(
+        y=alt.Y("category:N", title=None, sort=order, axis=alt.Axis(**NAMES)),
+        x=alt.X("share:Q", title=None, axis=alt.Axis(format=".0%", tickCount=4)),
+        color=_colour(names, small=True),
         tooltip=[
             alt.Tooltip("which:N", title=_("Data")),
             alt.Tooltip("category:N", title=titled(field)),
@@ -136,13 +146,11 @@ def _along_number(
 ) -> Drawing:
     x = alt.X(
         "x:Q",
-        title=unit(field) or label(field),
+        title=None,
         scale=alt.Scale(zero=False, nice=False),
-        axis=alt.Axis(tickCount=5),
+        axis=alt.Axis(tickCount=5, labelFlush=True),
     )
-    y = alt.Y(
-        "amount:Q", title=unit(target), scale=scale, axis=alt.Axis(format=",.0f", tickCount=4)
-    )
+    y = alt.Y("amount:Q", title=None, scale=scale, axis=_amount_axis(target))
     tips = _tips(field, target)
     base = alt.Chart(curve, height=COMPACT)
     band = base.mark_area(opacity=0.22, color=ACCENT).encode(x=x, y="lower:Q", y2="upper:Q")
@@ -154,18 +162,22 @@ def _along_number(
 def _along_categories(
     curve: pd.DataFrame, here: pd.DataFrame, field: Field, target: Field, scale: alt.Scale
 ) -> Drawing:
-    y = alt.Y(
-        "x:N", title=None, sort=list(curve["x"]), axis=alt.Axis(labelLimit=96, labelOverlap=False)
-    )
-    x = alt.X("lower:Q", title=unit(target), scale=scale, axis=alt.Axis(format=",.0f", tickCount=4))
+    y = alt.Y("x:N", title=None, sort=list(curve["x"]), axis=alt.Axis(**NAMES))
+    x = alt.X("lower:Q", title=None, scale=scale, axis=_amount_axis(target))
     tips = _tips(field, target)
-    base = alt.Chart(curve, height=max(COMPACT, 20 * len(curve) + 70))
+    base = alt.Chart(curve, height=max(COMPACT, 24 * len(curve)))
     band = base.mark_bar(height=9, color=ACCENT, opacity=0.3).encode(y=y, x=x, x2="upper:Q")
     tick = base.mark_tick(color=ACCENT, thickness=3, size=14).encode(
         y=y, x="amount:Q", tooltip=tips
     )
     point = _here(here).encode(y=y, x="amount:Q", tooltip=tips)
     return alt.layer(band, tick, point)
+
+
+def _amount_axis(target: Field) -> alt.Axis:
+    """Ticks with the unit beside each: a small chart has no room for a title."""
+    suffix = json.dumps(f"{NBSP}{unit(target)}" if target.unit else "")
+    return alt.Axis(tickCount=3, labelExpr=f"format(datum.value, ',.0f') + {suffix}")
 
 
 def _here(here: pd.DataFrame) -> alt.Chart:
@@ -176,9 +188,9 @@ def _here(here: pd.DataFrame) -> alt.Chart:
 def _tips(field: Field, target: Field) -> list[alt.Tooltip]:
     return [
         alt.Tooltip("x", title=titled(field)),
-        alt.Tooltip("lower:Q", title=_("Low 90 %"), format=",.0f"),
+        alt.Tooltip("lower:Q", title=_("Low end"), format=",.0f"),
         alt.Tooltip("amount:Q", title=titled(target), format=",.0f"),
-        alt.Tooltip("upper:Q", title=_("High 90 %"), format=",.0f"),
+        alt.Tooltip("upper:Q", title=_("High end"), format=",.0f"),
     ]
 
 
@@ -192,7 +204,7 @@ def intervals(data: pd.DataFrame, target: Field) -> Drawing:
     """
     y = alt.Y("client:N", title=None, sort=list(data["client"]))
     x = alt.X("lower:Q", title=titled(target), axis=alt.Axis(format=",.0f", tickCount=6))
-    base = alt.Chart(data, height=44 * len(data) + 60)
+    base = alt.Chart(data, height=34 * len(data) + 60)
     bars = base.mark_bar(height=14, color=ACCENT, opacity=0.35).encode(y=y, x=x, x2="upper:Q")
     ticks = base.mark_tick(thickness=4, size=26, color=ACCENT).encode(
         y=y,

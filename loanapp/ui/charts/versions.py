@@ -48,7 +48,7 @@ def error_by_version(models: Sequence[ModelVersion], target: Field) -> Drawing:
         scale=alt.Scale(zero=False),
         axis=alt.Axis(format=",.0f", tickCount=4, tickMinStep=1),
     )
-    base = alt.Chart(data, height=260)
+    base = alt.Chart(data, height=220)
     line = base.mark_line(color=MUTED, strokeWidth=1).encode(x=x, y=y)
     points = base.mark_point(filled=True, size=110, opacity=1).encode(
         x=x,
@@ -88,7 +88,7 @@ def live_timeline(history: Sequence[HistoryEntry], now: datetime) -> Drawing:
     y = alt.Y("version:O", title=_("Version"), sort=versions)
     x = alt.X(
         "start:T",
-        title=_("Time"),
+        title=None,
         axis=alt.Axis(tickCount=5, labelOverlap=True, format=TIME_FORMAT),
     )
     base = alt.Chart(data, height=34 * len(versions) + 80)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -110,14 +111,16 @@ def inspect_file(upload: Upload, purpose: Purpose) -> Inspection:
 
 
 def show_inspection(inspection: Inspection) -> None:
-    """Say how many rows there are, what was repaired and what is wrong."""
+    """Say what is in the file, what was repaired and what is wrong."""
     report = inspection.report
-    facts = [
-        _("rows: {n}", n=report.rows),
-        _("repairs: {n}", n=sum(r.count for r in report.repairs)),
-        _("problems: {n}", n=report.problem_count),
-    ]
     if inspection.valid:
+        facts = [
+            _("rows: {n}", n=report.rows),
+            _("columns used: {n}", n=len(inspection.profile)),
+            _("repairs: {n}", n=sum(r.count for r in report.repairs))
+            if report.repairs
+            else _("nothing to repair"),
+        ]
         st.success(
             _("The file can be used.") + " " + " · ".join(facts).capitalize(),
             icon=":material/task_alt:",
@@ -135,6 +138,20 @@ def show_inspection(inspection: Inspection) -> None:
         )
         show_problems(report)
     show_repairs(report)
-    if report.ignored_columns:
-        names = ", ".join(plain(name) for name in report.ignored_columns)
+    _show_ignored(report.ignored_columns)
+
+
+def _show_ignored(columns: Sequence[str]) -> None:
+    """Say which columns are not used: the amounts granted are no surprise, others may be."""
+    target = schema().target.name
+    others = [name for name in columns if name != target]
+    if target in columns:
+        st.caption(
+            _(
+                "The amounts already in the file ({name}) are not used to predict.",
+                name=plain(target),
+            )
+        )
+    if others:
+        names = ", ".join(plain(name) for name in others)
         st.caption(_("Columns that are not in the contract and are not used: {names}", names=names))

@@ -54,6 +54,16 @@ def show_pictures(details: ModelDetails, target: Field) -> None:
             st.caption(_("This version has no training curve."))
 
 
+def show_version(details: ModelDetails, target: Field) -> None:
+    """Say what was decided of a version and how good it is; its pictures are folded away."""
+    decision = details.model.decision
+    sentences = [say(decision)] if decision else []
+    st.caption(" ".join([*sentences, how_good(details.evaluation, target)]))
+    title = _("Pictures of version {version}", version=details.model.version)
+    with st.expander(title, icon=":material/image:"):
+        show_pictures(details, target)
+
+
 def show_outcome(result: TrainingResult) -> None:
     """Say what a training came to: the decision, the figures, the pictures, the next step."""
     target = schema().target
@@ -82,7 +92,7 @@ def _show_comparison(result: TrainingResult, new: ModelDetails, target: Field) -
     st.caption(
         how_good(new.evaluation, target)
         + " "
-        + _("The 90 % interval holds {share} of the held-out amounts.", share=share)
+        + _("The 90% interval holds {share} of the held-out amounts.", share=share)
     )
 
 
@@ -98,7 +108,7 @@ def _show_groups(comparison: Comparison, target: Field) -> None:
         ],
         _("Held-out rows"): [number(g.rows) for g in shown],
         _("Difference of the error"): [signed(g.difference, target) for g in shown],
-        _("95 % interval"): [
+        _("95% interval"): [
             f"{signed(g.lower, target)} … {signed(g.upper, target)}" for g in shown
         ],
     }

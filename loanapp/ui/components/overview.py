@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from loanapp.core.answers import Health, ModelDetails, TrainingOptions
+from loanapp.core.answers import Health, ModelDetails, ModelVersion, TrainingOptions
 from loanapp.core.data.schema import Field
 from loanapp.ui.access import may
 from loanapp.ui.charts.base import show
@@ -57,7 +59,7 @@ def show_champion(health: Health, details: ModelDetails, target: Field) -> None:
         if since:
             lines.append(_("Live since {moment}.", moment=moment(since)))
         lines.append(_("Trained on {origin}.", origin=origin(model)))
-        st.caption(" ".join(lines))
+        st.markdown(" ".join(lines))
         st.markdown(
             f":material/insights: **{how_good(evaluation, target)}** "
             + _("On average, the error is {error}.", error=amount(_mae(details), target))
@@ -66,31 +68,59 @@ def show_champion(health: Health, details: ModelDetails, target: Field) -> None:
             show_figures(model.metrics, evaluation, model.rows)
 
 
+def _describe_store(models: Sequence[ModelVersion]) -> str:
+    """Say that the store answers, what it holds, and which newer version waits."""
+    said = [_("The store answers; versions kept: {n}.", n=len(models))]
+    if models:
+        said.append(_("Last training on {moment}.", moment=moment(models[0].created_at)))
+    if models and not models[0].champion:
+        said.append(
+            _("Version {version}, the newest, waits in reserve.", version=models[0].version)
+        )
+    return ":material/database: " + " ".join(said)
+
+
 def _mae(details: ModelDetails) -> float:
     return details.model.metrics.mae if details.model.metrics else details.evaluation.median_error
 
 
 def next_step() -> None:
     """Offer the next sensible step as one prominent button, and two more."""
+    training = any(job.active for job in backend().jobs())
     with st.container(horizontal=True):
+        if training:
+            go_to(
+                _("Follow the training under way"),
+                "train",
+                key="next_watch",
+                primary=True,
+                icon=":material/hourglass_top:",
+            )
         go_to(
             _("Predict the amounts of a file"),
             "predict",
             key="next_predict",
-            primary=True,
+            primary=not training,
             icon=":material/table_chart:",
         )
         go_to(_("Simulate one client"), "simulate", key="next_simulate", icon=":material/tune:")
-        go_to(_("Train on a new file"), "train", key="next_train", icon=":material/model_training:")
+        if not training:
+            go_to(
+                _("Train on a new file"),
+                "train",
+                key="next_train",
+                icon=":material/model_training:",
+            )
 
 
 def show_progress_over_time(target: Field) -> None:
-    """Draw how good the versions were, once there are two."""
+    """Say what the store holds, and draw how good the versions were once there are two."""
     models = backend().models()
+    st.header(_("History"))
+    st.markdown(_describe_store(models))
     if len(models) < 2:
-        st.caption(_("The history of the versions appears here after the second training."))
+        st.caption(_("The error of each version is drawn here after the second training."))
         return
-    st.header(_("Error of the versions"))
     show(
         error_by_version(models, target),
         _(

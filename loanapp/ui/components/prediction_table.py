@@ -51,24 +51,33 @@ def show_table(scored: Scored, target: Field) -> None:
 
 
 def display_table(scored: Scored) -> pa.Table:
-    """Put row number, amounts and warnings before the file's own columns."""
-    prediction, decimals = scored.prediction, amount_decimals(schema().target)
-    table = pa.table(
-        {
-            ROW: np.arange(1, len(prediction.amounts) + 1),
-            AMOUNT: prediction.amounts.round(decimals),
-            LOWER: prediction.lower.round(decimals),
-            UPPER: prediction.upper.round(decimals),
-            EXPECTED: prediction.expected.round(decimals),
-            OUTSIDE: _outside_names(scored),
-        }
-    )
-    for name in prediction.clients.column_names:
-        column = prediction.clients[name]
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(pa.string())
-        table = table.append_column(name, column)
-    return table.filter(pa.array(scored.scored))
+    """Put row number, names, amounts and warnings before the file's other columns."""
+    prediction, contract = scored.prediction, schema()
+    decimals = amount_decimals(contract.target)
+    estimates = {
+        AMOUNT: prediction.amounts,
+        LOWER: prediction.lower,
+        UPPER: prediction.upper,
+        EXPECTED: prediction.expected,
+    }
+    names = [n for n in prediction.clients.column_names if _names_a_person(n, contract)]
+    others = [n for n in prediction.clients.column_names if n not in names]
+    columns = {ROW: pa.array(np.arange(1, len(prediction.amounts) + 1))}
+    columns |= {name: _text_or_number(prediction.clients[name]) for name in names}
+    columns |= {name: pa.array(values.round(decimals)) for name, values in estimates.items()}
+    if scored.is_outside.any():
+        columns[OUTSIDE] = _outside_names(scored)
+    columns |= {name: _text_or_number(prediction.clients[name]) for name in others}
+    return pa.table(columns).filter(pa.array(scored.scored))
+
+
+def _names_a_person(name: str, contract: Schema) -> bool:
+    field = contract.by_name.get(name)
+    return field is not None and field.role == "identifier"
+
+
+def _text_or_number(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
 
 
 def _outside_names(scored: Scored) -> pa.Array:
@@ -106,11 +115,8 @@ def _filters(scored: Scored, table: pa.Table, target: Field) -> npt.NDArray[np.b
         key="amount_span",
     )
     keep_row &= (amounts >= bounds[0]) & (amounts <= bounds[1])
-    if strange.checkbox(
-        _("Only those unlike the training data"),
-        key="only_outside",
-        wrap=True,
-        disabled=not scored.is_outside.any(),
+    if scored.is_outside.any() and strange.checkbox(
+        _("Only those unlike the training data"), key="only_outside", wrap=True
     ):
         keep_row &= scored.is_outside[scored.scored]
     return keep_row
@@ -131,9 +137,13 @@ def column_titles(contract: Schema, target: Field) -> dict[str, ColumnConfig | s
     suffix = f" ({unit(target)})" if target.unit else ""
     titles: dict[str, ColumnConfig | str] = {
         ROW: config.NumberColumn(_("Client"), format="plain", width=70, pinned=True),
-        AMOUNT: config.NumberColumn(titled(target), format="localized", pinned=True),
-        LOWER: config.NumberColumn(_("Low 90 %") + suffix, format="localized"),
-        UPPER: config.NumberColumn(_("High 90 %") + suffix, format="localized"),
+        AMOUNT: config.NumberColumn(titled(target), format="localized"),
+        LOWER: config.NumberColumn(
+            _("Low end") + suffix, format="localized", help=_explain_interval()
+        ),
+        UPPER: config.NumberColumn(
+            _("High end") + suffix, format="localized", help=_explain_interval()
+        ),
         EXPECTED: config.NumberColumn(
             _("Expected") + suffix, format="localized", help=_("Totals are made of this one.")
         ),
@@ -143,5 +153,13 @@ def column_titles(contract: Schema, target: Field) -> dict[str, ColumnConfig | s
         ),
     }
     for field in contract.fields:
-        titles[field.name] = titled(field)
+        titles[field.name] = (
+            config.NumberColumn(titled(field), format="localized")
+            if field.is_numeric
+            else titled(field)
+        )
     return titles
+
+
+def _explain_interval() -> str:
+    return _("Nine amounts in ten lie between the low and the high end.")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from loanapp.core.data.report import Repair, Report
-from loanapp.ui.components.tables import show_texts, table_height
+from loanapp.ui.components.tables import ROWS_SHOWN, show_texts
 from loanapp.ui.state import schema
 from loanapp.ui.text import _, label, number, plain, say
 
@@ -16,22 +15,12 @@ def show_problems(report: Report) -> None:
     if not report.problems:
         return
     columns = {
-        _("Line"): pd.array([p.row for p in report.problems], dtype="Int64"),
+        _("Line"): ["—" if p.row is None else str(p.row) for p in report.problems],
         _("Column"): [column_label(p.column) for p in report.problems],
-        _("Value"): [p.value or "" for p in report.problems],
-        _("Problem"): [say(p.problem) for p in report.problems],
+        _("Value"): [plain(p.value or "—") for p in report.problems],
+        _("Problem"): [plain(say(p.problem)) for p in report.problems],
     }
-    st.dataframe(
-        pd.DataFrame(columns),
-        hide_index=True,
-        height=table_height(len(report.problems)),
-        column_config={
-            _("Line"): st.column_config.NumberColumn(width=70, format="plain"),
-            _("Problem"): st.column_config.TextColumn(width="large"),
-        },
-        placeholder="—",
-        alt=_("Problems in the file, by line"),
-    )
+    show_texts(columns, _("Problems in the file, by line"), rows_shown=ROWS_SHOWN)
     if report.problem_count > len(report.problems):
         st.caption(
             _(
@@ -52,7 +41,7 @@ def show_repairs(report: Report) -> None:
     ):
         st.caption(_("Each had one possible meaning. Your file itself is not changed."))
         columns = {
-            _("Column"): [plain(column_label(repair.column)) for repair in report.repairs],
+            _("Column"): [column_label(repair.column) for repair in report.repairs],
             _("Repair"): [plain(say(repair.repair)) for repair in report.repairs],
             _("Cells"): [number(repair.count) for repair in report.repairs],
             _("Example"): [_example(repair) for repair in report.repairs],
@@ -70,8 +59,8 @@ def column_label(name: str | None) -> str:
         return "—"
     field = schema().by_name.get(name)
     if field is None or label(field) == name:
-        return name
-    return f"{label(field)} ({name})"
+        return plain(name)
+    return plain(f"{label(field)} ({name})")
 
 
 def ask_to_skip(report: Report) -> bool:

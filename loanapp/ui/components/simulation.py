@@ -15,7 +15,7 @@ from loanapp.ui.charts.amounts import intervals, sensitivity
 from loanapp.ui.charts.base import show
 from loanapp.ui.components.forms import Client, read_client, variants, write_client
 from loanapp.ui.state import backend, keep, recall
-from loanapp.ui.text import _, amount, category, label
+from loanapp.ui.text import _, amount, category, label, plain, signed, titled
 
 PREFIXES = {"a": "", "b": "b."}
 ESTIMATES = ("amounts", "lower", "upper", "expected")
@@ -78,12 +78,11 @@ def show_amount(simulation: Simulation, side: str, target: Field) -> None:
         border=True,
         help=_("Half of such clients get more, half less."),
     )
-    st.caption(
+    st.markdown(
         _(
-            "Nine times in ten between {lower} and {upper} · version {version}",
+            "Nine times in ten between **{lower}** and **{upper}**",
             lower=amount(row["lower"], target),
             upper=amount(row["upper"], target),
-            version=simulation.model_version,
         )
     )
 
@@ -95,12 +94,13 @@ def show_pair(simulation: Simulation, target: Field) -> None:
     data = simulation.now.rename(columns={"amounts": "amount"}).assign(client=names)
     show(
         intervals(data[["client", "amount", "lower", "upper"]], target),
-        _("Amounts of both clients with their 90 % intervals"),
+        _("Amounts of both clients with their intervals"),
     )
     st.caption(
         _(
-            "Bar: the 90 % interval; mark: the amount. Difference: {amount}",
-            amount=amount(second - first, target),
+            "Mark: the amount; bar: where it lies nine times in ten. "
+            "Client B compared with client A: {difference}.",
+            difference=signed(second - first, target),
         )
     )
 
@@ -117,34 +117,40 @@ def show_sensitivity(
     st.header(_("What the amount depends on"))
     st.caption(
         _(
-            "Each chart changes one value of client A and leaves the rest as it is; "
-            "the dot is the client, the shade the 90 % interval."
+            "Each chart changes one value of {client} and leaves the rest as it is. The dot is "
+            "the client; in the shade, the amount lies nine times in ten. Version {version}.",
+            client=client_name("a") if len(simulation.clients) > 1 else _("the client"),
+            version=simulation.model_version,
         )
     )
     client = next(iter(simulation.clients.values()))
     drawn = [f for f in fields if (simulation.along["field"] == f.name).any()]
     span = (float(simulation.along["lower"].min()), float(simulation.along["upper"].max()))
-    grid = st.columns(columns)
-    for place, field in enumerate(sorted(drawn, key=lambda f: -_spread(simulation, f))):
-        curve = _named(simulation.along[simulation.along["field"] == field.name], field)
-        here = _named(
-            simulation.now.head(1).assign(
-                value=pd.Series([client[field.name]], dtype=object).to_numpy()
-            ),
-            field,
-        )
-        with grid[place % columns]:
-            st.markdown(f"**{label(field)}**")
-            show(
-                sensitivity(curve, here, field, target, span),
-                _(
-                    "{target} along {column}: from {low} to {high}",
-                    target=label(target),
-                    column=label(field),
-                    low=amount(float(curve["amount"].min()), target),
-                    high=amount(float(curve["amount"].max()), target),
-                ),
-            )
+    drawn.sort(key=lambda field: -_spread(simulation, field))
+    for start in range(0, len(drawn), columns):
+        for place, field in zip(st.columns(columns), drawn[start : start + columns], strict=False):
+            with place:
+                st.markdown(f"**{plain(titled(field))}**")
+                _show_along(simulation, client, field, target, span)
+
+
+def _show_along(
+    simulation: Simulation, client: Client, field: Field, target: Field, span: tuple[float, float]
+) -> None:
+    """Draw how the client's amount moves along one column."""
+    curve = _named(simulation.along[simulation.along["field"] == field.name], field)
+    value = pd.Series([client[field.name]], dtype=object).to_numpy()
+    here = _named(simulation.now.head(1).assign(value=value), field)
+    show(
+        sensitivity(curve, here, field, target, span),
+        _(
+            "{target} along {column}: from {low} to {high}",
+            target=label(target),
+            column=label(field),
+            low=amount(float(curve["amount"].min()), target),
+            high=amount(float(curve["amount"].max()), target),
+        ),
+    )
 
 
 def _spread(simulation: Simulation, field: Field) -> float:

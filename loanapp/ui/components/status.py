@@ -75,11 +75,11 @@ def show_state(health: Health) -> None:
         icon, state = "check_circle", _("Version {version} serves", version=health.model_version)
     else:
         icon, state = "radio_button_unchecked", _("No model serves")
-    parts = [f":material/{icon}: {state}"]
+    lines = [f":material/{icon}: {state}"]
     if health.model_available and health.trained_at:
-        parts.append(moment(health.trained_at))
-    parts.append(remote_url() or _("embedded service"))
-    st.caption(" · ".join(parts))
+        lines.append(_("Trained on {moment}", moment=moment(health.trained_at)))
+    lines.append(remote_url() or _("Embedded service"))
+    st.caption("  \n".join(lines))
 
 
 def show_reload_error(health: Health) -> None:

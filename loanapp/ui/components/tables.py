@@ -1,4 +1,4 @@
-"""Tables for reading: real text that wraps, prints and is read aloud."""
+"""Small tables for reading: real text that wraps, prints and is read aloud."""
 
 from __future__ import annotations
 
@@ -34,8 +34,3 @@ def show_texts(
         height=SCROLLED_PX if scrolls else "content",
         alt=alternative,
     )
-
-
-def table_height(n: int) -> int:
-    """Height in pixels of a grid that shows n rows, or scrolls beyond `ROWS_SHOWN`."""
-    return 38 + 35 * min(n, ROWS_SHOWN)

@@ -1,10 +1,9 @@
-"""The registered versions: table, comparison, promotion with reason and confirmation."""
+"""The registered versions: table, promotion and rollback with reason and confirmation."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import pyarrow as pa
 import streamlit as st
@@ -15,14 +14,16 @@ from loanapp.core.store.history import earlier_champion
 from loanapp.ui.access import caller, may
 from loanapp.ui.backend import settings
 from loanapp.ui.components.choices import policy_name
-from loanapp.ui.components.metrics import compare_models, explain_mae, explain_r2
-from loanapp.ui.components.tables import ROWS_SHOWN, show_texts, table_height
+from loanapp.ui.components.comparison import choose_name
+from loanapp.ui.components.metrics import explain_mae, explain_r2
+from loanapp.ui.components.tables import ROWS_SHOWN
 from loanapp.ui.guard import guarded
 from loanapp.ui.state import backend, forget, keep, recall
-from loanapp.ui.text import _, amount_decimals, moment, plain, unit
+from loanapp.ui.text import _, amount_decimals, unit
 
 ROLLBACK = "rollback"
 FOLLOWS_S = 3.0
+CHOICE_PX = 220
 
 
 def show_versions(models: Sequence[ModelVersion], target: Field) -> None:
@@ -35,11 +36,11 @@ def show_versions(models: Sequence[ModelVersion], target: Field) -> None:
             "mae": pa.array(_rounded(models, target), pa.float64()),
             "r2": pa.array([m.metrics and round(m.metrics.r2, 3) for m in models], pa.float64()),
             "rows": pa.array([m.rows for m in models], pa.int64()),
-            "author": [m.author for m in models],
-            "reason": [m.reason for m in models],
-            "file": [m.file_name for m in models],
+            "author": pa.array([m.author or None for m in models], pa.string()),
+            "reason": pa.array([m.reason or None for m in models], pa.string()),
+            "file": pa.array([m.file_name or None for m in models], pa.string()),
             "run": [run_link(m.run_id) for m in models],
-            "data": [(m.data_hash or "")[:12] for m in models],
+            "data": pa.array([m.data_hash and m.data_hash[:12] for m in models], pa.string()),
             "features": [policy_name(m.features) for m in models],
         }
     )
@@ -48,7 +49,7 @@ def show_versions(models: Sequence[ModelVersion], target: Field) -> None:
     st.dataframe(
         frame,
         hide_index=True,
-        height=table_height(len(models)),
+        height=38 + 35 * min(len(models), ROWS_SHOWN),
         placeholder="—",
         column_config={
             "version": column.TextColumn(_("Version"), width=70, pinned=True),
@@ -80,68 +81,17 @@ def run_link(run_id: str) -> str:
     return f"{settings().mlflow_url.rstrip('/')}/#/runs/{run_id}"
 
 
-def compare_two(models: Sequence[ModelVersion], target: Field) -> None:
-    """Let the reader put two versions side by side."""
-    by_version = {m.version: m for m in models}
-    names = list(by_version)
-    left, right = st.columns(2)
-    first = _choose(left, _("First version"), names, "compare_first", names[0])
-    second = _choose(right, _("Second version"), names, "compare_second", names[1])
-    pair = [(_("Version {version}", version=v), by_version[v].metrics) for v in (first, second)]
-    if first == second:
-        st.caption(_("Choose two different versions."))
-        return
-    compare_models(pair, target, alternative=_("Metrics of two versions side by side"))
-    st.caption(
-        _(
-            "Each version is measured on its own held-out rows: figures on different files "
-            "say less than the comparison made while training."
-        )
-    )
-
-
-def _choose(place: Any, text: str, names: list[str], key: str, default: str) -> str:
-    kept = recall(key, default)
-    index = names.index(kept) if kept in names else names.index(default)
-    choice: str = place.selectbox(text, names, index, key=key)
-    keep(key, choice)
-    return choice
-
-
-def show_history(history: Sequence[HistoryEntry]) -> None:
-    """List every change of the live model, newest first."""
-    columns = {
-        _("When"): [moment(entry.at) for entry in history],
-        _("Version"): [entry.version for entry in history],
-        _("Before"): [entry.previous or "—" for entry in history],
-        _("How"): [action_name(entry) for entry in history],
-        _("Author"): [plain(entry.author or "—") for entry in history],
-        _("Reason"): [plain(entry.reason or "—") for entry in history],
-    }
-    show_texts(columns, _("Changes of the live model, newest first"), rows_shown=ROWS_SHOWN)
-
-
-def action_name(entry: HistoryEntry) -> str:
-    """Say how a version went live."""
-    return {
-        "train": _("Training"),
-        "promote": _("Promotion"),
-        "rollback": _("Roll back"),
-        "reconcile": _("Reconciliation with the registry"),
-    }[entry.action]
-
-
-def choose_version(models: Sequence[ModelVersion]) -> tuple[str, str]:
-    """Let the user choose a version and put it live; give the version and its run."""
+def choose_version(models: Sequence[ModelVersion]) -> ModelVersion:
+    """Let the user choose a version and put it live."""
     live = next((m.version for m in models if m.champion), None)
-    names = [m.version for m in models]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        version = _choose(st, _("Version to look at"), names, "chosen_version", live or names[0])
-        if version == live:
-            st.badge(_("live"), icon=":material/check_circle:", color="green")
-        elif may("admin"):
-            offer_promotion(version, live, key="promote")
-    return version, next(m.run_id for m in models if m.version == version)
+    by_version = {m.version: m for m in models}
+    names, text = list(by_version), _("Version to look at")
+    version = choose_name(st, text, names, "chosen_version", live or names[0], width=CHOICE_PX)
+    if version == live:
+        st.badge(_("live"), icon=":material/check_circle:", color="green")
+    elif may("admin"):
+        offer_promotion(version, live, key="promote")
+    return by_version[version]
 
 
 def offer_promotion(version: str, live: str | None, *, key: str) -> None:

@@ -43,8 +43,12 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_no_page_has_a_serious_violation(shared, visit, axe, clients_csv, dark, size):
     visitor = visit(shared.url, dark=dark, size=size)
     found = {}
-    for path in ("", "train", "predict", "simulate", "models", "settings"):
+    refused = clients_csv.replace(b".", b"x")
+    for path in ("", "train", "predict", "predict?refused", "simulate", "models", "settings"):
         visitor.goto(path)
+        if path == "predict?refused":
+            visitor.upload("predict_file", "c.csv", refused)
+            visitor.page.locator("[data-testid=stTable]").first.wait_for()
         if path == "train":
             visitor.click("train_sample").has("train")
             visitor.page.locator(".st-key-choices summary").click()

@@ -59,9 +59,9 @@ def test_two_versions_stand_side_by_side(two, visiting):
     assert list(comparison.value.columns) == [
         "Élément comparé", "Version 2", "Version 1", "Différence",
     ]  # fmt: skip
-    errors = dict(zip(comparison.value["Élément comparé"], comparison.value["Différence"], strict=True))
+    by_name = comparison.value.set_index("Élément comparé")["Différence"]
     first, second = (model.metrics for model in two.models())
-    assert errors["MAE"][0] == ("+" if second.mae > first.mae else "−")
+    assert by_name["MAE"][0] == ("+" if second.mae > first.mae else "−")
     session.test.selectbox(key="compare_second").set_value("2")
     assert "Choisissez deux versions différentes." in session.run().texts
 

@@ -51,7 +51,9 @@ def show_sidebar() -> None:
 
 def dress_page() -> None:
     """Name the document's language and translate the words that Streamlit draws itself."""
-    style = files("loanapp.ui").joinpath("style.css").read_text("utf-8")
+    style, script = (
+        files("loanapp.ui").joinpath(name).read_text("utf-8") for name in ("style.css", "page.js")
+    )
     limit = number(settings().max_upload_mb, 1)
     words = {
         "browse": _("Browse files"),
@@ -62,6 +64,6 @@ def dress_page() -> None:
     )
     st.html(f"<style>{style} :root {{ {variables} }}</style>")
     st.html(
-        f"<script>document.documentElement.lang = {json.dumps(language())};</script>",
+        f"<script>{script.replace('LANGUAGE', json.dumps(language()))}</script>",
         unsafe_allow_javascript=True,
     )

@@ -5,7 +5,7 @@
     python tests/benchmarks/training.py --rows 2000
 
 Each size is trained in a process of its own, beside a plain ``keras.fit`` of a Dense 64-32 network
-(150 epochs, batch 32) on the same encoded rows. The last columns are ratios within the same run.
+(50 epochs, batch 32) on the same encoded rows. The last columns are ratios within the same run.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def measure(rows: int, file: Path | None, plain: bool) -> dict[str, float]:
         network.compile("adam", "mse")
         tf.random.set_seed(0)
         begun = time.perf_counter()
-        network.fit(encoded, amounts, epochs=150, batch_size=32, verbose=0)
+        network.fit(encoded, amounts, epochs=50, batch_size=32, verbose=0)
         seconds["plain"] = time.perf_counter() - begun
     seconds["memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return seconds

@@ -33,9 +33,10 @@ class Server:
 
     process: subprocess.Popen
     address: str
+    client: httpx.Client
 
     def version(self):
-        return httpx.get(f"{self.address}/health").json()["model_version"]
+        return self.client.get("/health").json()["model_version"]
 
     def memory(self):
         return psutil.Process(self.process.pid).memory_info().rss
@@ -55,9 +56,9 @@ def start_servers(home, monkeypatch):
             command = [sys.executable, "-m", "loanapp", "api", "--port", "0"]
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
             started.append(subprocess.Popen(command, **quiet))
-        servers = [Server(p, f"http://127.0.0.1:{_port(p)}") for p in started]
+        servers = [_server(process) for process in started]
         for server in servers:
-            _wait(lambda s=server: httpx.get(f"{s.address}/ready").status_code == 200)
+            _wait(lambda s=server: s.client.get("/ready").status_code == 200)
         return servers
 
     yield start
@@ -101,6 +102,11 @@ def under_load(servers, service, few):
 def few(clients_csv):
     """Twenty clients."""
     return b"\n".join(clients_csv.splitlines()[:21]) + b"\n"
+
+
+def _server(process):
+    address = f"http://127.0.0.1:{_port(process)}"
+    return Server(process, address, httpx.Client(base_url=address, timeout=30))
 
 
 def _port(process):

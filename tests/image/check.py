@@ -122,7 +122,7 @@ def processes(program: str) -> list[int]:
     """The processes of a program, the first one first."""
     listing = (
         "import psutil; print([p.pid for p in psutil.process_iter(['cmdline'])"
-        f" if {program!r} in p.info['cmdline'][1:5]])"
+        f" if {program!r} in (p.info['cmdline'] or [])[1:5]])"
     )
     found: list[int] = json.loads(engine("exec", CONTAINER, "python", "-c", listing))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from loanapp.core.data.samples import sample_csv
@@ -27,11 +29,14 @@ HEAVY = (
 
 
 @contextmanager
-def started(home: Path, *arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def started(
+    home: Path, *arguments: str, port: int = 0
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run a program of the product; gives its address once it listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    if not port:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
     command = [sys.executable, "-m", "loanapp", *arguments, "--port", str(port)]
     environment = {**os.environ, "LOANAPP_HOME": str(home)}
     process = subprocess.Popen(
@@ -176,15 +181,33 @@ def test_answers_are_not_held_back_for_an_acknowledgement() -> None:
 def test_mlflow_shows_the_same_store(home: Path) -> None:
     with started(home, "mlflow") as (url, process):
         assert process.poll() is None
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                if httpx.get(f"{url}/health").text == "OK":
-                    break
-            except httpx.TransportError:
-                time.sleep(0.2)
+        await_mlflow(url)
         found = httpx.get(f"{url}/api/2.0/mlflow/registered-models/get?name=loanapp")
         assert found.json()["registered_model"]["aliases"] == [
             {"alias": "champion", "version": "1"}
         ]
         stop(process, within_s=20)
+
+
+@pytest.mark.slow
+def test_mlflow_starts_again_on_its_port_after_it_was_killed(home: Path) -> None:
+    with started(home, "mlflow") as (url, process):
+        await_mlflow(url)
+        (worker,) = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.wait()
+        assert worker.is_running()
+        with started(home, "mlflow", port=int(url.rpartition(":")[2])) as (again, second):
+            worker.wait(60)
+            await_mlflow(again)
+            stop(second, within_s=20)
+
+
+def await_mlflow(url: str) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{url}/health").text == "OK":
+                return
+        time.sleep(0.2)
+    raise AssertionError(url)

@@ -45,7 +45,7 @@ class Server:
 @pytest.fixture
 def start_servers(home, monkeypatch):
     """Start two API servers over one home."""
-    started = []
+    started, servers = [], []
 
     def start(**settings):
         monkeypatch.setenv("LOANAPP_HOME", str(home))
@@ -56,12 +56,14 @@ def start_servers(home, monkeypatch):
             command = [sys.executable, "-m", "loanapp", "api", "--port", "0"]
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
             started.append(subprocess.Popen(command, **quiet))
-        servers = [_server(process) for process in started]
+        servers.extend(_server(process) for process in started)
         for server in servers:
             _wait(lambda s=server: s.client.get("/ready").status_code == 200)
         return servers
 
     yield start
+    for server in servers:
+        server.client.close()
     for process in started:
         process.terminate()
     for process in started:

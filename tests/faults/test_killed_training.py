@@ -15,7 +15,7 @@ from loanapp.core.store.uri import tracking_uri
 from tests.faults.traces import leftovers, unfinished_runs, wait_until
 from tests.faults.warm import PLAIN_WRITE, Place
 
-pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 WORKER, RETRAINING = "loanapp.core.worker", "loanapp.core.retraining"
 TRACKING, REGISTRY = "loanapp.core.store.tracking", "loanapp.core.store.registry"

@@ -17,7 +17,7 @@ from loanapp.core.service import Service
 from loanapp.core.store.pointer import ModelUri, Pointer
 from loanapp.core.store.promotion import promotion_lock
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PROMOTIONS, RELOADS = 200, 500
 

@@ -86,6 +86,7 @@ def test_a_head_without_end_is_refused(port: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_thousand_half_sent_requests_are_closed_while_health_answers(
     trained_home: Path, program: Program
 ) -> None:

@@ -18,9 +18,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from loanapp.core.errors import Message
+from loanapp.core.home import TEMPORARY
 
 EVENTS = "events.jsonl"
-TEMPORARY = "temporary"
 
 
 def append(folder: Path, **facts: Any) -> None:

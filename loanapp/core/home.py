@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PARTIAL = ".partial-"
+TEMPORARY = "temporary"
 REQUEST_S = 60
 
 

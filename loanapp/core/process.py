@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from loanapp.core.events import TEMPORARY
+from loanapp.core.home import TEMPORARY
 from loanapp.core.settings import Settings
 
 KILL_WAIT_S = 0.5

@@ -105,11 +105,17 @@ def test_the_api_stops_cleanly_with_a_request_under_way(
         while (job := httpx.get(f"{url}/jobs").json()[0])["state"] != "running":
             time.sleep(0.05)
         job = job["id"]
-        streamed = threading.Thread(
-            target=lambda: answers.append(httpx.get(f"{url}/jobs/{job}/events", timeout=60))
-        )
+        begun = threading.Event()
+
+        def follow() -> None:
+            with httpx.stream("GET", f"{url}/jobs/{job}/events", timeout=60) as events:
+                begun.set()
+                events.read()
+            answers.append(events)
+
+        streamed = threading.Thread(target=follow)
         streamed.start()
-        time.sleep(0.3)
+        assert begun.wait(30)
         errors = stop(process, within_s=15)
         trainer.join()
         streamed.join()

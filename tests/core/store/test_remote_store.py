@@ -22,7 +22,7 @@ from loanapp.core.data.schema import Schema
 from loanapp.core.service import Service
 from loanapp.core.settings import Settings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]  # it says how soon
 
 FOLLOWS_WITHIN_S = 5.0  # one or two on a machine that does nothing else; with MLflow's import, ten
 

@@ -66,6 +66,15 @@ def test_the_example_predicts_in_two_clicks(session):
     assert len(session.test.dataframe) == 1
 
 
+def test_columns_of_the_same_name_stand_side_by_side(session, clients_csv):
+    head, *rows = clients_csv.splitlines()
+    doubled = [head + b",note,note,_amount", *(row + b",a,b,c" for row in rows)]
+    session.open("predict").upload("predict_file", "clients.csv", b"\n".join(doubled))
+    (shown,) = session.click("predict").test.dataframe
+    assert list(shown.value.columns[-3:]) == ["note", "note (2)", "_amount (2)"]
+    assert shown.value["_amount"].gt(0).all()
+
+
 def test_a_refused_file_shows_its_problems_by_line(any_session, clients_csv, number_column):
     spoiled = spoil(clients_csv, 17, number_column.name)
     any_session.open("predict").upload("predict_file", "clients.csv", spoiled)

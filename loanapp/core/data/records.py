@@ -43,7 +43,8 @@ def read_records(
         The clients are refused; `Problem.row` is the client's position, from 1.
     """
     names = tuple(dict.fromkeys(str(name) for record in records for name in record))
-    header = _header_of(names, schema, tuple(required), tuple(optional))
+    match = _match_again if schema.by_name.keys() >= set(names) else match_header
+    header = match(names, schema, tuple(required), tuple(optional))
     wanted = {*required, *optional}
     if len(records) <= FEW and (table := _clean(records, header, schema, wanted)):
         return table
@@ -69,8 +70,8 @@ _ABSENT = message(
 )
 
 
-_header_of = lru_cache(maxsize=64)(match_header)
-"""Clients come one by one with the same names."""
+_match_again = lru_cache(maxsize=64)(match_header)
+"""Clients come one by one with the contract's names; no name that somebody makes up is kept."""
 
 
 def _clean(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from itertools import chain, count
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -60,15 +63,24 @@ def display_table(scored: Scored) -> pa.Table:
         UPPER: prediction.upper,
         EXPECTED: prediction.expected,
     }
-    names = [n for n in prediction.clients.column_names if _names_a_person(n, contract)]
-    others = [n for n in prediction.clients.column_names if n not in names]
     columns = {ROW: pa.array(np.arange(1, len(prediction.amounts) + 1))}
-    columns |= {name: _text_or_number(prediction.clients[name]) for name in names}
     columns |= {name: pa.array(values.round(decimals)) for name, values in estimates.items()}
     if scored.is_outside.any():
         columns[OUTSIDE] = _outside_names(scored)
-    columns |= {name: _text_or_number(prediction.clients[name]) for name in others}
-    return pa.table(columns).filter(pa.array(scored.scored))
+    people: dict[str, pa.ChunkedArray] = {}
+    others: dict[str, pa.ChunkedArray] = {}
+    pairs = zip(prediction.clients.column_names, prediction.clients.itercolumns(), strict=True)
+    for name, column in pairs:
+        kept = people if _names_a_person(name, contract) else others
+        kept[_unused(name, {*columns, *people, *others})] = _text_or_number(column)
+    ordered = {ROW: columns.pop(ROW)} | people | columns | others
+    return pa.table(ordered).filter(pa.array(scored.scored))
+
+
+def _unused(name: str, taken: Container[str]) -> str:
+    """A column's name, numbered where another column of the table has it already."""
+    numbered = (f"{name} ({number})" for number in count(2))
+    return next(each for each in chain([name], numbered) if each not in taken)
 
 
 def _names_a_person(name: str, contract: Schema) -> bool:

@@ -196,6 +196,7 @@ def test_mlflow_shows_the_same_store(home: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_mlflow_starts_again_on_its_port_after_it_was_killed(home: Path) -> None:
     with started(home, "mlflow") as (url, process):
         await_mlflow(url)

@@ -54,6 +54,7 @@ def create_app(
     )
     metrics = Metrics(service)
     app.state.context = Context(service, settings, metrics, stopping or threading.Event())
+    app.routes.append(prediction.FewClients())
     for router in (system.router, training.router, prediction.router, models.router):
         app.include_router(router)
     documentation.install(app)

@@ -25,7 +25,7 @@ from loanapp.web.refusal import RequestRefused
 SPOOL_BYTES = 8 << 20
 FIELDS, FIELD_BYTES = 20, 20_000
 NAME_LENGTH = 120
-FORM = "multipart/form-data"
+FORM, JSON = "multipart/form-data", "application/json"
 Records = list[Mapping[str, object]]
 
 
@@ -56,9 +56,7 @@ def media_type(request: Request) -> str:
 def is_json(request: Request) -> bool:
     """Whether the client says the body is JSON."""
     kind = media_type(request)
-    return kind == "application/json" or (
-        kind.startswith("application/") and kind.endswith("+json")
-    )
+    return kind == JSON or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 async def receive_file(request: Request) -> AsyncIterator[Upload]:
@@ -89,7 +87,7 @@ async def receive_file(request: Request) -> AsyncIterator[Upload]:
 async def receive_clients(request: Request) -> AsyncIterator[Upload | Records]:
     """Take in a file, or the clients of a JSON body."""
     if is_json(request):
-        yield _records_of(await request.body())
+        yield records_of(await request.body())
         return
     async for upload in receive_file(request):
         yield upload
@@ -124,7 +122,8 @@ def bare_name(name: str) -> str:
     return "".join(c for c in last if c.isprintable())[:NAME_LENGTH]
 
 
-def _records_of(body: bytes) -> Records:
+def records_of(body: bytes) -> Records:
+    """Read the clients of a JSON body. Raises RequestRefused."""
     try:
         document: Any = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -93,6 +93,11 @@ class Predictor:
                 self._swap.release()
         return self._served
 
+    @property
+    def settled(self) -> bool:
+        """Whether what serves is what the pointer names."""
+        return not self._is_due(self._pointer.stamp())
+
     def _is_due(self, stamp: tuple[int, int, int] | None) -> bool:
         return stamp != self._stamp or time.monotonic() >= self._retry_at
 

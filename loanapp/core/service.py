@@ -107,6 +107,11 @@ class Service:
         return self._predictor.peek() is not None
 
     @property
+    def settled(self) -> bool:
+        """Whether a prediction would begin at once: no other model waits to be loaded first."""
+        return self._predictor.settled
+
+    @property
     def reload_failures(self) -> int:
         """How often a new model could not be loaded since the start."""
         return self._predictor.failures

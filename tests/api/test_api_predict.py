@@ -51,6 +51,40 @@ def test_clients_as_json_give_the_amounts_of_the_file(
     assert answer["predictions"] == pytest.approx(expected[:20], abs=1e-3)
 
 
+@pytest.mark.parametrize("count", [1, 16, 17])
+@pytest.mark.parametrize("accept", ["application/json", "text/csv"])
+def test_few_clients_get_the_same_answer_by_the_short_way_and_by_the_long_one(
+    api_client: TestClient, clients_csv: bytes, count: int, accept: str
+) -> None:
+    clients = list(csv.DictReader(io.StringIO(clients_csv.decode())))[:count]
+    headers = {"Accept": accept}
+    short = api_client.post("/predict", json={"clients": clients}, headers=headers)
+    long = api_client.post("/predict?interval=false", json={"clients": clients}, headers=headers)
+    assert short.status_code == long.status_code == 200
+    assert short.content == long.content
+    own = {"x-request-id"}
+    assert {*short.headers.items()} ^ {*long.headers.items()} == {
+        (name, answer.headers[name]) for answer in (short, long) for name in own
+    }
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'{"clients": [1]}', b'{"clients": [{}]}'])
+def test_bad_json_is_refused_by_the_short_way_as_by_the_long_one(
+    api_client: TestClient, body: bytes
+) -> None:
+    headers = {"Content-Type": "application/json", "X-Request-ID": "one"}
+    short = api_client.post("/predict", content=body, headers=headers)
+    long = api_client.post("/predict?interval=false", content=body, headers=headers)
+    assert short.status_code == long.status_code
+    assert 400 <= short.status_code < 500
+    assert short.json() == long.json()
+
+
+def test_the_short_way_is_counted_under_its_route(api_client: TestClient) -> None:
+    api_client.post("/predict", json={"clients": []})
+    assert 'route="/predict"' in api_client.get("/metrics").text
+
+
 def test_the_interval_comes_when_asked_for(api_client: TestClient, clients_csv: bytes) -> None:
     plain = api_client.post("/predict", content=clients_csv, headers=CSV).json()
     wide = api_client.post("/predict?interval=true", content=clients_csv, headers=CSV).json()

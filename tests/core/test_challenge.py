@@ -62,6 +62,7 @@ def ring(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(900)
 def test_of_fifty_retrainings_none_that_is_really_worse_goes_live(ring):
     fights = [ring.fight(clients(ROWS, seed), seed) for seed in range(50)]

@@ -161,6 +161,7 @@ def test_promotions_under_load_fail_no_request_and_mix_no_answer(
     service.close()
 
 
+@pytest.mark.soak
 def test_reloads_under_load_do_not_make_a_server_grow(start_servers, home, make_settings, few):
     servers = start_servers(alias_check_s="3600")
     service, pointer = Service(make_settings(home, alias_check_s=3600)), Pointer(Home(home).pointer)

@@ -48,6 +48,7 @@ def test_no_column_of_the_contract_is_named_in_the_code(schema):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_another_lender_s_contract_draws_every_page(tmp_path, make_settings, visiting):
     contract = tmp_path / "cranes.json"
     contract.write_text(json.dumps(CRANES), "utf-8")

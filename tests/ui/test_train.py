@@ -9,6 +9,7 @@ from loanapp.core.errors import message
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_first_model_is_one_click_away(empty_session, empty_service):
     empty_session.open("home").click("train_example")
     assert empty_session.title == "Entraîner un modèle"
@@ -18,6 +19,7 @@ def test_a_first_model_is_one_click_away(empty_session, empty_service):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_file_is_trained_on_compared_and_left_in_reserve(service, visiting, training_csv):
     session = visiting(service)
     session.open("train").upload("train_file", "clients.csv", training_csv)

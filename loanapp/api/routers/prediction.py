@@ -8,20 +8,25 @@ from pathlib import PurePath
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
+from starlette.datastructures import Headers
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from loanapp.api import predictions
 from loanapp.api.answering import Answering
 from loanapp.api.dependencies import AnsweringDep, Context, ContextDep
+from loanapp.api.errors import answering_of
 from loanapp.api.schemas import Predictions
-from loanapp.api.uploads import ClientsDep, FileDep, Records, Upload
+from loanapp.api.uploads import JSON, ClientsDep, FileDep, Records, Upload, records_of
 from loanapp.core.answers import Inspection, Prediction
 from loanapp.core.prediction import Passing, together
 
 router = APIRouter(tags=["prediction"])
 
 ROWS_AT_ONCE = 20_000
+FEW = 16
 
 SkipInvalid = Annotated[
     bool,
@@ -67,7 +72,37 @@ async def predict(
     wanted = _Wanted(predictions.negotiate(accept), interval, excel, answering)
     if isinstance(clients, Upload):
         return await context.work(_score_file, context, clients, skip_invalid, wanted)
-    return await context.ask(_score_records, context, clients, wanted)
+    return await _score_records(context, clients, wanted)
+
+
+class FewClients(Route):
+    """``POST /predict`` for JSON without a query: what one client at a time comes by.
+
+    There is nothing in such a request that FastAPI's dependencies would have to find, and finding
+    nothing takes them as long as the rest of the request. Its document stays that of `predict`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("/predict", _predict_clients, methods=["POST"], include_in_schema=False)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Leave everything else to the routes after this one."""
+        if (
+            scope["type"] != "http"
+            or scope["method"] != "POST"
+            or scope["query_string"]
+            or Headers(scope=scope).get("content-type") != JSON
+        ):
+            return Match.NONE, {}
+        match, found = super().matches(scope)
+        return match, {**found, "route": self}
+
+
+async def _predict_clients(request: Request) -> Response:
+    kind = predictions.negotiate(request.headers.get("accept", ""))
+    wanted = _Wanted(kind, False, False, answering_of(request))
+    clients = records_of(await request.body())
+    return await _score_records(request.app.state.context, clients, wanted)
 
 
 @router.post("/inspect", response_model=Inspection)
@@ -102,7 +137,14 @@ def _score_file(context: Context, file: Upload, skip_invalid: bool, wanted: _Wan
     return _answer(context, blocks, wanted, PurePath(file.name).stem or "clients")
 
 
-def _score_records(context: Context, clients: Records, wanted: _Wanted) -> Response:
+async def _score_records(context: Context, clients: Records, wanted: _Wanted) -> Response:
+    """Score clients: few at once, where a thread would take longer to wake than to score them."""
+    if len(clients) <= FEW and context.service.settled:
+        return _score_now(context, clients, wanted)
+    return await context.ask(_score_now, context, clients, wanted)
+
+
+def _score_now(context: Context, clients: Records, wanted: _Wanted) -> Response:
     scored = context.service.predict_records(clients, interval=wanted.whole_interval)
     return _answer(context, [scored], wanted, "clients")
 

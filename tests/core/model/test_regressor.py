@@ -91,6 +91,7 @@ def test_the_same_seed_gives_the_same_amounts_bit_for_bit() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_another_process_with_other_threads_learns_the_same_bits() -> None:
     code = f"""
 import hashlib, sys

@@ -33,6 +33,8 @@ from loanapp.core.data.totals import leave_out_totals
 from loanapp.core.data.validated import Table
 
 BLOCK = 4 << 20
+SMALL_BYTES = 32 << 20
+"""A file up to this is parsed at once, by all cores; a longer one as it is read, by one."""
 
 
 class Unusual(Exception):
@@ -92,6 +94,9 @@ class CleanFile:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         try:
+            if len(self.content.data) <= SMALL_BYTES:
+                yield from pa_csv.read_csv(self._input(), *self._options()).to_batches()
+                return
             with pa_csv.open_csv(self._input(), *self._options()) as reader:
                 yield from reader
         except pa.ArrowInvalid as error:

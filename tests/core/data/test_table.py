@@ -10,6 +10,7 @@ import unicodedata
 import numpy as np
 import pytest
 
+from loanapp.core.data import clean
 from loanapp.core.data.samples import sample_csv
 from loanapp.core.data.schema import load_schema, parse_schema
 from loanapp.core.data.table import Limits, read_blocks, read_records, read_table
@@ -291,8 +292,12 @@ def test_rows_keep_their_order_and_number():
     assert table.numbers(TARGET).tolist() == list(range(1, 400))
 
 
-@pytest.mark.parametrize("rows", [1, 999])
-def test_blocks_are_the_table_in_pieces(rows):
+@pytest.mark.parametrize(
+    ("rows", "small"), [(1, clean.SMALL_BYTES), (999, clean.SMALL_BYTES), (999, 0)]
+)
+def test_blocks_are_the_table_in_pieces(rows, small, monkeypatch):
+    monkeypatch.setattr(clean, "SMALL_BYTES", small)
+    monkeypatch.setattr(clean, "BLOCK", 1 << 16)
     data = sample_csv(SCHEMA, 3_000, missing=0.1)
     whole = read(data)
     blocks = list(read_blocks(io.BytesIO(data), SCHEMA, required=REQUIRED, block_rows=rows))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from loanapp.core.data import arrays
 from loanapp.core.data.limits import Limits
 from loanapp.core.data.numerals import TWO_READINGS
 from loanapp.core.data.source import Content
+from loanapp.core.pipeline import in_order
 
 SCAN, TAIL = 1 << 20, 1 << 14
 DOUBTS = 1_000
@@ -60,9 +62,9 @@ def scan(content: Content, start: int, delimiter: str, limits: Limits) -> Scan |
     border = np.zeros(256, np.bool_)
     border[[_LF, _CR, _QUOTE, ord(delimiter)]] = True
     lines, doubtful = 0, set[int]()
-    for block in _framed_blocks(np.frombuffer(content.data, np.uint8), start):
+    look = partial(_scan_block, border=border, delimiter=delimiter, limits=limits)
+    for found in in_order(look, _framed_blocks(np.frombuffer(content.data, np.uint8), start)):
         content.forget()
-        found = _scan_block(block, border, delimiter, limits)
         if found is None:
             return None
         lines, doubtful = lines + found.lines, doubtful | found.doubtful

@@ -4,10 +4,13 @@
     python tests/benchmarks/serving.py clients.csv     trained on a file
     python tests/benchmarks/serving.py --rows 1000000  how many the command line gets
     python tests/benchmarks/serving.py --training      also while a training runs
+    python tests/benchmarks/serving.py --notebook      also beside a notebook's model
 
 Prints start to first prediction, memory (PSS of all processes), p50 and p99 of one client, rows a
 second in bulk, and how near the bulk comes to its limit: the slowest of parse, arithmetic and
-write, each alone in a process of its own. All ratios are of one run.
+write, each alone in a process of its own. All ratios are of one run. The model that MLflow serves
+is ours and scores as ours does, without Keras; a notebook's (`notebook.py`) is a scikit-learn
+pipeline around Keras' own `predict`.
 """
 
 import argparse
@@ -184,6 +187,24 @@ def measure(
     return found
 
 
+@contextmanager
+def mlflow_store(home: Path) -> Iterator[None]:
+    """MLflow's own programs find the store by this variable."""
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{home / 'mlflow.db'}"
+    try:
+        yield
+    finally:
+        del os.environ["MLFLOW_TRACKING_URI"]
+
+
+def through_mlflow(model: str, home: Path, one: bytes, bulk: bytes) -> dict[str, float]:
+    """Everything about `mlflow models serve` with a registered model."""
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{model}/1",
+               "--env-manager", "local", "--host", "127.0.0.1"]  # fmt: skip
+    with mlflow_store(home):
+        return measure(command, "/invocations", home, one, bulk, "text/csv", 2)
+
+
 def training_beside(home: Path, one: bytes, file: Path) -> tuple[float, float]:
     """p99 of one client idle, and while a training runs, in ms."""
     port = free_port()
@@ -227,6 +248,7 @@ def main() -> None:
     parser.add_argument("file", type=Path, nargs="?", help="clients with their amounts")
     parser.add_argument("--rows", type=int, default=1_000_000, help="for the command line")
     parser.add_argument("--training", action="store_true", help="also while a training runs")
+    parser.add_argument("--notebook", action="store_true", help="also beside a notebook's model")
     options = parser.parse_args()
     from loanapp.core.data.samples import sample_clients, sample_csv
     from loanapp.core.data.schema import load_schema
@@ -256,25 +278,28 @@ def main() -> None:
         file.write_bytes(csv)
         alone = subprocess.run([sys.executable, "-c", PARTS, str(bundle), str(file)], check=True,
                                stdout=subprocess.PIPE, text=True)  # fmt: skip
-        uri = "sqlite:///" + str(home / "mlflow.db")
-        os.environ["MLFLOW_TRACKING_URI"] = uri
-        theirs = measure(
-            [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/loanapp/1",
-             "--env-manager", "local", "--host", "127.0.0.1"],
-            "/invocations", home,
-            json.dumps({"dataframe_records": [first]}).encode(), sink.getvalue(), "text/csv", 2,
-        )  # fmt: skip
-        del os.environ["MLFLOW_TRACKING_URI"]
+        record = json.dumps({"dataframe_records": [first]}).encode()
+        theirs = {"mlflow": through_mlflow("loanapp", home, record, sink.getvalue())}
+        if options.notebook:
+            with mlflow_store(home):
+                script, columns = Path(__file__).with_name("notebook.py"), ",".join(names)
+                command = [sys.executable, script, training.absolute(), columns, schema.target.name]
+                subprocess.run(command, cwd=home, check=True, stdout=sys.stderr)
+            theirs["notebook"] = through_mlflow("notebook", home, record, sink.getvalue())
         beside = training_beside(
             home, json.dumps({"clients": [first]}).encode(), training.absolute()
         ) if options.training else None  # fmt: skip
-    print(f"{'':44}{'loanapp':>12}{'mlflow':>12}{'ratio':>9}")
+    by_file = f"command line, {options.rows:,} rows, rows/s"
+    ours[by_file] = speed
+    for found in theirs.values():
+        found[by_file] = found["bulk through REST, rows/s"]
+    print(f"{'':44}{'loanapp':>12}" + "".join(f"{name:>12}{'ratio':>9}" for name in theirs))
     for name, value in ours.items():
-        better = value / theirs[name] if name.endswith("/s") else theirs[name] / value
-        print(f"{name:44}{value:>12,.1f}{theirs[name]:>12,.1f}{better:>8.1f}×")
-    reference = theirs["bulk through REST, rows/s"]
-    name = f"command line, {options.rows:,} rows, rows/s"
-    print(f"{name:44}{speed:>12,.0f}{reference:>12,.0f}{speed / reference:>8.1f}×")
+        print(f"{name:44}{value:>12,.1f}", end="")
+        for found in theirs.values():
+            better = value / found[name] if name.endswith("/s") else found[name] / value
+            print(f"{found[name]:>12,.1f}{better:>8.1f}×", end="")
+        print()
     print(f"{'command line, most memory, MB':44}{memory:>12,.0f}")
     parts = {part: BULK_ROWS / seconds for part, seconds in json.loads(alone.stdout).items()}
     for part, value in parts.items():

@@ -80,7 +80,7 @@ def test_a_step_stays_a_step() -> None:
     model = TobitRegressor(members=4, epochs=30, random_state=0).fit(X, y)
     beside = np.tile([0.5, 0.0, 0.5], (2, 1))
     beside[:, 1] = [0.61, 0.63]
-    assert model.predict(beside) == pytest.approx([0.5, 10.5], abs=0.7)
+    assert model.predict(beside) == pytest.approx([0.5, 10.5], abs=1.5)
 
 
 def test_the_same_seed_gives_the_same_amounts_bit_for_bit() -> None:

@@ -69,7 +69,7 @@ def test_every_problem_of_a_file_has_its_row_and_column(
     api_client: TestClient, schema: Schema, clients_csv: bytes
 ) -> None:
     header, *rows = clients_csv.decode().splitlines()
-    names = [name.strip('"') for name in header.split(",")]
+    names = header.split(",")
     number = next(f.name for f in schema.features() if f.is_numeric)
     category = next(f.name for f in schema.features() if f.enum)
     cells = [row.split(",") for row in rows]
@@ -90,7 +90,7 @@ def test_the_first_hundred_problems_are_shown_and_all_are_counted(
     file = sample_csv(schema, 300, target=False).decode()
     category = next(f for f in schema.features() if f.enum)
     for known in category.enum:
-        file = file.replace(f'"{known}"', f'"{known}?"')
+        file = file.replace(f",{known},", f",{known}?,")
     problem = problem_of(api_client.post("/predict", content=file.encode(), headers=CSV))
     assert len(problem["problems"]) == 100
     assert problem["problem_count"] >= 300
@@ -260,7 +260,7 @@ def test_no_name_and_no_cell_reaches_the_log(
         api_client.post("/predict", content=clients_csv, headers=CSV)
         api_client.post("/predict", content=clients_csv.replace(b",", b";", 40), headers=CSV)
     logged = " ".join(str(vars(record)) for record in caplog.records)
-    cells = set(clients_csv.decode().replace('"', "").replace("\n", ",").split(","))
+    cells = set(clients_csv.decode().replace("\n", ",").split(","))
     assert not [cell for cell in cells if len(cell) > 5 and f"'{cell}'" in logged]
     assert "/predict" in logged
 

@@ -102,9 +102,10 @@ def _cells(texts: Sequence[str], delimiter: str) -> list[str]:
 
 def _lines(columns: list[pa.ChunkedArray], delimiter: str) -> bytes:
     """Cells joined to lines, all at once."""
-    lines = pc.binary_join_element_wise(*columns, _scalar(delimiter))
-    ended = pc.binary_join_element_wise(lines, _scalar(""), _scalar("\n"))
-    return b"".join(_bytes(chunk) for chunk in ended.chunks)
+    *others, last = columns
+    last = pc.binary_join_element_wise(last, _EMPTY, _scalar("\n"))
+    lines = pc.binary_join_element_wise(*others, last, _scalar(delimiter))
+    return b"".join(_bytes(chunk) for chunk in lines.chunks)
 
 
 def _bytes(texts: pa.Array) -> bytes:

@@ -58,7 +58,7 @@ FOREIGN = (
     RecursionError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 """What reading and scoring a file that is no bundle of ours may raise."""
-SPAN = 32_768  # a multiple of the forward pass's blocks: the same rows give the same bits
+SPAN = 32_000  # a multiple of the forward pass's blocks: the same rows give the same bits
 
 _PROFILE = TypeAdapter(tuple[ColumnProfile, ...])
 _EVALUATION = TypeAdapter(Evaluation)

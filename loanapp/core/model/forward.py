@@ -24,14 +24,15 @@ name                shape       dtype    step
 ==================  ==========  =======  ======================================================
 
 ``h_k`` is the k-th block of H columns of ``h``; ``silu(x) = x / (1 + exp(-x))``; from ``weight_1``
-on, ``z`` is float32, and the members' shares of ``out`` are added up in float64. The first output
-is the centre, the second the logarithm of the spread, both in the target's transformed unit. The
+on, ``z`` is float32, and ``h @ weight_out`` is added to ``line`` in float64. The first output is
+the centre, the second the logarithm of the spread, both in the target's transformed unit. The
 average over the members is folded into ``linear``, ``intercept`` and ``weight_out``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,8 +43,10 @@ from loanapp.core.model.distribution import Floats
 Arrays = Mapping[str, npt.NDArray[Any]]
 Singles = npt.NDArray[np.float32]
 
-BLOCK = 1024
-"""Rows scored at a time: what fits the processor's cache."""
+BLOCK = 2000
+"""Rows scored at a time: what nearly fits the processor's cache. No power of two: with 1024 or
+2048, the rows of a product fall on the same few lines of it, and it takes a tenth longer."""
+HALF = np.float32(0.5)
 
 
 def forward(arrays: Arrays, X: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -62,10 +65,11 @@ def forward(arrays: Arrays, X: npt.ArrayLike) -> tuple[Floats, Floats]:
         (n,) each, in the target's transformed unit.
     """
     columns = np.asarray(X, float).T
+    network = _Network.of(arrays)
     out = np.empty((2, columns.shape[1]))
     for start in range(0, columns.shape[1], BLOCK):
         block = slice(start, start + BLOCK)
-        out[:, block] = _forward_block(arrays, columns[:, block])
+        out[:, block] = network.score(columns[:, block])
     return out[0], np.exp(np.clip(out[1], *arrays["log_spread"]))
 
 
@@ -76,39 +80,67 @@ def standardise(arrays: Arrays, X: Floats) -> Floats:
 
 def cut_in_pieces(arrays: Arrays, z: Singles) -> Singles:
     """Cut the axes of standardised features in pieces: (n, d) to (n, T)."""
-    return _pieces(arrays, z.T).T
+    return _clipped(z.T[arrays["axes"]], arrays["knots"][:, None], arrays["slopes"][:, None]).T
 
 
-def _pieces(arrays: Arrays, columns: Singles) -> Singles:
-    pieces = columns[arrays["axes"]]
-    pieces -= arrays["knots"][:, None]
-    pieces *= arrays["slopes"][:, None]
-    return np.clip(pieces, 0, 1, out=pieces)
+def _clipped(axes: Singles, knots: Singles, slopes: Singles) -> Singles:
+    """``clip((axes - knots) * slopes, 0, 1)``, in place."""
+    axes -= knots
+    axes *= slopes
+    return np.clip(axes, 0, 1, out=axes)
 
 
-def _forward_block(arrays: Arrays, columns: Floats) -> Floats:
-    """(d, n) features to (2, n) outputs: long rows are what the processor is quick at."""
-    z = np.subtract(columns, arrays["feature_centre"][:, None], order="C")
-    z /= arrays["feature_scale"][:, None]
-    single = z.astype(np.float32)
-    h: Singles = arrays["weight_1"].T @ single
-    h += arrays["bias_1"][:, None]
-    if seeing := arrays["weight_pieces"].shape[1]:
-        h[-seeing:] += arrays["weight_pieces"].T @ _pieces(arrays, single)
-    _silu(h)
-    members, width = arrays["bias_2"].shape
-    h = np.matmul(arrays["weight_2"].transpose(0, 2, 1), h.reshape(members, width, -1))
-    h += arrays["bias_2"][:, :, None]
-    weight_out = arrays["weight_out"].reshape(members, width, 2).transpose(0, 2, 1)
-    sums = np.matmul(weight_out, _silu(h)).sum(axis=0, dtype=np.float64)
-    return np.asarray(sums + arrays["linear"].T @ z + arrays["intercept"][:, None])
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """The arrays as the processor is quickest with them: a row a unit, all its clients in it.
+
+    What is multiplied first stands together, ``z``, a row of ones for the bias, and the pieces, so
+    that each half of the members is one product; and whatever goes into `_silu` is halved.
+    """
+
+    arrays: Arrays
+    weight_plain: Singles
+    weight_pieced: Singles
+    weight_2: Singles
+    bias_2: Singles
+    weight_out: Singles
+
+    @classmethod
+    def of(cls, arrays: Arrays) -> _Network:
+        first = np.concatenate([arrays["weight_1"], arrays["bias_1"][None]]) * HALF
+        plain = first.shape[1] - arrays["weight_pieces"].shape[1]
+        pieced = np.concatenate([first[:, plain:], arrays["weight_pieces"] * HALF])
+        return cls(
+            arrays,
+            first[:, :plain].T,
+            pieced.T,
+            arrays["weight_2"].transpose(0, 2, 1) * HALF,
+            arrays["bias_2"][:, :, None] * HALF,
+            arrays["weight_out"].T,
+        )
+
+    def score(self, columns: Floats) -> Floats:
+        """(d, n) features to (2, n) outputs."""
+        arrays, (d, n) = self.arrays, columns.shape
+        z = np.subtract(columns, arrays["feature_centre"][:, None], order="C")
+        z /= arrays["feature_scale"][:, None]
+        inputs = np.empty((self.weight_pieced.shape[1], n), np.float32)
+        inputs[:d], inputs[d] = z, 1
+        pieces = np.take(inputs[:d], arrays["axes"], axis=0, out=inputs[d + 1 :], mode="clip")
+        _clipped(pieces, arrays["knots"][:, None], arrays["slopes"][:, None])
+        h = np.empty((len(self.weight_out.T), n), np.float32)
+        plain = len(self.weight_plain)
+        np.matmul(self.weight_plain, inputs[: d + 1], out=h[:plain])
+        np.matmul(self.weight_pieced, inputs, out=h[plain:])
+        h = np.matmul(self.weight_2, _silu(h).reshape(*self.bias_2.shape[:2], n))
+        h += self.bias_2
+        out = self.weight_out @ _silu(h).reshape(-1, n)
+        return np.asarray(out + arrays["linear"].T @ z + arrays["intercept"][:, None])
 
 
-def _silu(x: Singles) -> Singles:
-    """``x / (1 + exp(-x))``, in place; where the exponential is infinite it gives zero."""
-    falling = np.negative(x)
-    with np.errstate(over="ignore"):
-        np.exp(falling, out=falling)
-    falling += np.float32(1)
-    x /= falling
-    return x
+def _silu(half: Singles) -> Singles:
+    """``x / (1 + exp(-x))`` from x / 2, in place: the same as ``x / 2 * (1 + tanh(x / 2))``."""
+    grown = np.tanh(half)
+    grown += np.float32(1)
+    half *= grown
+    return half

@@ -254,7 +254,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
     "data",
     [
         CSV,
-        CSV.replace(b'"oui"', b" Oui"),
+        CSV.replace(b",oui,", b", Oui,"),
         gzip.compress(CSV),
         zipped(a=CSV),
         SHEET,

@@ -7,8 +7,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from loanapp.core.data.schema import Schema
-from loanapp.core.model.bundle import Bundle, Scorer
+from loanapp.core.model.bundle import Bundle
 from loanapp.core.model.metrics import Comparison, compare
+from loanapp.core.model.scorer import Scorer
 from loanapp.core.model.training import Split, unseen
 
 

@@ -22,8 +22,9 @@ from loanapp.core.data.schema import Schema, load_schema
 from loanapp.core.errors import LoanappError, Message, message
 from loanapp.core.home import PARTIAL, Home
 from loanapp.core.jobs import Request
-from loanapp.core.model.bundle import Bundle, Scorer, save_bundle
+from loanapp.core.model.bundle import Bundle, save_bundle
 from loanapp.core.model.metrics import Comparison
+from loanapp.core.model.scorer import Scorer
 from loanapp.core.model.training import Progress, Split, TrainedModel, train
 from loanapp.core.settings import Settings
 from loanapp.core.store.decision import decide

@@ -29,7 +29,8 @@ from loanapp.core.data.table import Limits, Table, read_blocks, read_records, re
 from loanapp.core.errors import InvalidBundle, InvalidTable, TrainingFailed, UnknownVersion, message
 from loanapp.core.home import Home
 from loanapp.core.jobs import Jobs, Request
-from loanapp.core.model.bundle import SPAN, Bundle
+from loanapp.core.model.bundle import Bundle
+from loanapp.core.model.scorer import SPAN
 from loanapp.core.pipeline import in_order
 from loanapp.core.prediction import Predictor
 from loanapp.core.settings import Settings

@@ -7,7 +7,8 @@ import pytest
 from loanapp.core.challenge import compare_with, protected_groups, split_again, thirds
 from loanapp.core.data.samples import sample_clients
 from loanapp.core.data.schema import load_schema
-from loanapp.core.model.bundle import Bundle, Scorer, save_bundle
+from loanapp.core.model.bundle import Bundle, save_bundle
+from loanapp.core.model.scorer import Scorer
 from loanapp.core.model.training import Split, split_rows, train, unseen
 from loanapp.core.store.decision import decide
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +30,7 @@ from loanapp.core.model.distribution import (
 from loanapp.core.model.encoder import CategoryCode, Encoder
 from loanapp.core.model.evaluation import LOWER, UPPER
 from loanapp.core.model.forward import Arrays
-
-if TYPE_CHECKING:
-    from loanapp.core.model.bundle import Scorer
+from loanapp.core.model.scorer import Scorer
 
 OPSETS = {"": 17, "ai.onnx.ml": 3}
 IR_VERSION = 8  # what runtimes of 2022 and later read

@@ -16,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loanapp.core.answers import PREDICTION_COLUMNS
-from loanapp.core.model.bundle import Bundle, Scorer
+from loanapp.core.model.bundle import Bundle
 from loanapp.core.model.distribution import Transform
 from loanapp.core.model.encoder import CategoryCode, Encoder, NumericCode
 from loanapp.core.model.evaluation import LOWER, UPPER
 from loanapp.core.model.graph import to_onnx
+from loanapp.core.model.scorer import Scorer
 from loanapp.core.service import Service
 
 ROOT = Path(__file__).parents[3]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from loanapp.core.data.samples import sample_clients
 from loanapp.core.data.schema import load_schema
 from loanapp.core.errors import TrainingFailed
-from loanapp.core.model.bundle import Bundle, Scorer, save_bundle
+from loanapp.core.model.bundle import Bundle, save_bundle
+from loanapp.core.model.scorer import Scorer
 from loanapp.core.model.training import split_rows, train
 
 SCHEMA = load_schema()

@@ -34,11 +34,12 @@ from loanapp.core.model.scorer import SPAN
 from loanapp.core.pipeline import in_order
 from loanapp.core.prediction import Predictor
 from loanapp.core.settings import Settings
+from loanapp.core.store.connection import store_errors
 from loanapp.core.store.follower import Follower
 from loanapp.core.store.history import earlier_champion, live_at
 from loanapp.core.store.promotion import fetch_bundle, promote, promotion_lock
 from loanapp.core.store.registry import Registry
-from loanapp.core.store.tracking import discard_elsewhere, store_errors
+from loanapp.core.store.tracking import discard_elsewhere
 from loanapp.core.store.uri import tracking_uri
 
 LEAST_ROWS = 20

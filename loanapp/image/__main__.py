@@ -33,7 +33,7 @@ def migrate() -> int:
     """Make MLflow's empty database, so that a fresh volume need not wait for it."""
     from loanapp.core.home import Home
     from loanapp.core.settings import Settings
-    from loanapp.core.store.tracking import connect
+    from loanapp.core.store.connection import connect
     from loanapp.core.store.uri import tracking_uri
 
     home = Home(Settings().home)

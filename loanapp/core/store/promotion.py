@@ -17,11 +17,12 @@ from filelock import FileLock
 from loanapp.core.errors import InvalidBundle, message
 from loanapp.core.home import PARTIAL, Home
 from loanapp.core.model.bundle import PREPROCESSOR, Bundle
+from loanapp.core.store.connection import connect, store_errors
 from loanapp.core.store.pointer import ModelUri, Pointer, sync, write_atomically
 from loanapp.core.store.proxy import bring
 from loanapp.core.store.records import Action, ModelVersion
 from loanapp.core.store.registry import Registry
-from loanapp.core.store.tracking import BUNDLE_ARTIFACT, connect, store_errors
+from loanapp.core.store.tracking import BUNDLE_ARTIFACT
 
 LOCK_TIMEOUT_S = 30
 

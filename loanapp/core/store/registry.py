@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from loanapp.core.store.backends import TIMEOUT_S, StoredVersion, make_backend, unknown
+from loanapp.core.store.connection import connect, store_errors
 from loanapp.core.store.records import Action, HistoryEntry, ModelVersion, VersionFacts
-from loanapp.core.store.tracking import DATA_ARTIFACT, LoggedRun, connect, store_errors
+from loanapp.core.store.tracking import DATA_ARTIFACT, LoggedRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import platform
 import shutil
 import subprocess
@@ -20,13 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from loanapp.core.errors import StoreUnavailable, message
 from loanapp.core.home import PARTIAL, Home
+from loanapp.core.store.connection import connect, store_errors
 from loanapp.core.store.proxy import address_of
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
     from loanapp.core.model.training import TrainedModel
 
 MODEL_ARTIFACT, BUNDLE_ARTIFACT, DATA_ARTIFACT = "model", "bundle", "data"
@@ -57,49 +54,6 @@ class LoggedRun:
     def model_id(self) -> str:
         """The logged model's own name; a server asks for it beside its address."""
         return self.model_source.removeprefix("models:/")
-
-
-def connect(uri: str) -> MlflowClient:
-    """Open MLflow's store; a fresh database is migrated, which takes seconds.
-
-    Raises
-    ------
-    StoreUnavailable
-        It does not answer.
-    """
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    from mlflow import MlflowClient
-
-    for noisy in ("mlflow", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    with store_errors():
-        return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-@contextmanager
-def store_errors() -> Iterator[None]:
-    """Turn what MLflow, the database and the disk raise into StoreUnavailable."""
-    try:
-        yield
-    except Exception as error:
-        if not isinstance(error, OSError) and not _of_the_store(error):
-            raise
-        raise StoreUnavailable(
-            message("The model store does not answer: {reason}", reason=_first_line(error))
-        ) from error
-
-
-def _of_the_store(error: Exception) -> bool:
-    """Recognise an error of MLflow's or its database's without importing either."""
-    return any(
-        kind.__module__.startswith(("mlflow.", "sqlalchemy.")) for kind in type(error).__mro__
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 class Tracking:

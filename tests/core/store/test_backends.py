@@ -12,7 +12,7 @@ from loanapp.core.errors import StoreUnavailable, UnknownVersion
 from loanapp.core.home import Home
 from loanapp.core.store import backends
 from loanapp.core.store.backends import RestBackend, SqliteBackend, make_backend
-from loanapp.core.store.tracking import connect
+from loanapp.core.store.connection import connect
 from loanapp.core.store.uri import tracking_uri
 
 

@@ -19,11 +19,11 @@ from loanapp.core.errors import InvalidBundle, StoreUnavailable, UnknownVersion
 from loanapp.core.home import Home
 from loanapp.core.model.bundle import Bundle
 from loanapp.core.service import Service
+from loanapp.core.store.connection import connect
 from loanapp.core.store.follower import Follower
 from loanapp.core.store.history import live_at
 from loanapp.core.store.pointer import ModelUri, Pointer
 from loanapp.core.store.registry import Registry
-from loanapp.core.store.tracking import connect
 from loanapp.core.store.uri import tracking_uri
 
 

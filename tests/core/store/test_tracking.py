@@ -3,7 +3,7 @@
 import pytest
 
 from loanapp.core.home import Home
-from loanapp.core.store.tracking import connect
+from loanapp.core.store.connection import connect
 from loanapp.core.store.uri import tracking_uri
 
 

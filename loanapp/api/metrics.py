@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
+import psutil
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -33,7 +36,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600)
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+FOLDER, PREFIX = "PROMETHEUS_MULTIPROC_DIR", "loanapp-metrics-"
 
 __all__ = ["CONTENT_TYPE_LATEST", "Metrics", "shared_by_workers"]
 
@@ -41,12 +44,21 @@ __all__ = ["CONTENT_TYPE_LATEST", "Metrics", "shared_by_workers"]
 @contextlib.contextmanager
 def shared_by_workers() -> Iterator[None]:
     """Let the processes that are started meanwhile count together."""
-    with tempfile.TemporaryDirectory(prefix="loanapp-metrics-") as folder:
+    _remove_leftovers()
+    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-") as folder:
         os.environ[FOLDER] = folder
         try:
             yield
         finally:
             del os.environ[FOLDER]
+
+
+def _remove_leftovers() -> None:
+    """Remove the folders of servers that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class Metrics:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +21,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from loanapp.api.app import create_app
+from loanapp.api.metrics import shared_by_workers
 from loanapp.core.data.schema import Schema
 from loanapp.core.errors import StoreUnavailable
 from loanapp.core.service import Service
@@ -60,6 +66,21 @@ def test_metrics_count_requests_and_rows_without_naming_anyone(
     assert "loanapp_training_active 0.0" in lines
     assert "loanapp_model_reload_failures_total 0.0" in lines
     assert not any("12345" in line for line in lines)
+
+
+def test_a_killed_server_s_metrics_are_cleared_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left, running = (tmp_path / f"loanapp-metrics-{pid}-x" for pid in (ended.pid, os.getpid()))
+    for folder in (left, running):
+        folder.mkdir()
+        (folder / "counter_1.db").touch()
+    with shared_by_workers():
+        assert len(list(tmp_path.iterdir())) == 2
+    assert list(tmp_path.iterdir()) == [running]
 
 
 def test_health_answers_while_files_are_being_scored(

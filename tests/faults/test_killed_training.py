@@ -149,6 +149,7 @@ def test_the_champion_serves_on_and_the_next_start_finds_order(
     last.service.close()
 
 
+@pytest.mark.soak
 def test_control_with_a_plain_write_the_same_kill_leaves_a_torn_pointer(
     home, make_settings, training, clients_csv
 ):

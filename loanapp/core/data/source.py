@@ -204,7 +204,7 @@ def _unzipped(data: bytes | mmap.mmap, limits: Limits, nesting: int) -> Iterator
         _check_nesting(nesting)
         try:
             stream = archive.open(member)
-        except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+        except (RuntimeError, zipfile.BadZipFile) as error:
             raise refused(
                 message("The archive has a password or a method that is not read. "
                         "Compress the file as an ordinary .zip.")
@@ -274,9 +274,7 @@ def _inflate(stream: BinaryIO, packed: int, limits: Limits) -> Iterator[bytes]:
             if size > max(RATIO_FLOOR, RATIO * packed):
                 raise _too_much(limits)
             yield block
-    except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, OSError) as error:
-        raise refused(_DAMAGED) from error
-    except (RuntimeError, NotImplementedError) as error:
+    except (EOFError, zlib.error, zipfile.BadZipFile, OSError, RuntimeError) as error:
         raise refused(_DAMAGED) from error
 
 

@@ -64,8 +64,8 @@ def read_grid(content: Content, schema: Schema, limits: Limits) -> Grid:
 
 # openpyxl meets a damaged workbook with whatever its parts raise.
 _DAMAGE = (
-    ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, OSError,
-    ParseError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile,
+    ArithmeticError, AttributeError, EOFError, LookupError, OSError, ParseError, RuntimeError,
+    TypeError, ValueError, zipfile.BadZipFile,
 )  # fmt: skip
 
 
